@@ -1,0 +1,51 @@
+using System.Buffers;
+
+namespace MiniMilvus.Storage.Objects;
+
+/// <summary>What is known of a stored object. <see cref="ETag"/> changes with every write.</summary>
+public sealed record ObjectInfo(string Key, long Bytes, string ETag);
+
+/// <summary>The condition of a put.</summary>
+public abstract record PutCondition
+{
+    private PutCondition()
+    {
+    }
+
+    public sealed record None : PutCondition;
+
+    /// <summary>Only if no object has the key: of several racers exactly one wins.</summary>
+    public sealed record IfAbsent : PutCondition;
+
+    /// <summary>Only if the object still has this ETag.</summary>
+    public sealed record IfMatch(string ETag) : PutCondition;
+
+    public static readonly PutCondition Always = new None();
+    public static readonly PutCondition Absent = new IfAbsent();
+}
+
+/// <summary>
+/// Whole objects under string keys ('/' separates, nothing else is special). A put is atomic and durable when it returns: readers see the old
+/// object or the new one, whole. A put that threw Unavailable may still appear (W14). List is strongly consistent, ordinal order.
+/// Buffers belong to the caller again when the call returns. Errors: MiniMilvusException — NotFound (get, head), Conflict (a condition failed),
+/// Unavailable (try again; never "absent", W11), Corrupted, Invalid (a bad key).
+/// </summary>
+public interface IObjectStore
+{
+    ValueTask<ObjectInfo> PutAsync(string key, ReadOnlySequence<byte> content, PutCondition condition, CancellationToken ct);
+
+    /// <summary>The whole object.</summary>
+    ValueTask<ReadOnlyMemory<byte>> GetAsync(string key, CancellationToken ct);
+
+    /// <summary>A range; shorter at the end of the object. Offset beyond the end gives an empty answer.</summary>
+    ValueTask<ReadOnlyMemory<byte>> GetRangeAsync(string key, long offset, long bytes, CancellationToken ct);
+
+    /// <summary>Null when absent.</summary>
+    ValueTask<ObjectInfo?> HeadAsync(string key, CancellationToken ct);
+
+    /// <summary>Objects whose key starts with the prefix, in ordinal order.</summary>
+    IAsyncEnumerable<ObjectInfo> ListAsync(string prefix, CancellationToken ct);
+
+    /// <summary>Absent is fine.</summary>
+    ValueTask DeleteAsync(string key, CancellationToken ct);
+}
