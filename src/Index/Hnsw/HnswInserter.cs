@@ -1,0 +1,130 @@
+using MiniMilvus.Index.Distances;
+using MiniMilvus.Index.Ranking;
+using MiniMilvus.Index.Vectors;
+
+namespace MiniMilvus.Index.Hnsw;
+
+/// <summary>
+/// Links one row into the graph: descend to the row's level, search efConstruction neighbours on each level below, choose diverse ones
+/// (Malkov and Yashunin 2016, algorithms 1 and 4) and link both ways. Owned by the graph's single writer.
+/// </summary>
+internal sealed class HnswInserter
+{
+    private readonly GraphLinks _links;
+    private readonly int _efConstruction;
+    private readonly HnswScratch _scratch = new();
+    private readonly ulong[] _candidates;
+    private readonly ulong[] _chosen;
+
+    // How many leading entries of a row's ground list were chosen by the heuristic together. They are known to be mutually diverse, so
+    // the next choice need not compare them with each other: the same outcome for about half of the distances.
+    private readonly ushort[] _chosenTogether;
+
+    public HnswInserter(GraphLinks links, int efConstruction)
+    {
+        _links = links;
+        _efConstruction = efConstruction;
+        _candidates = new ulong[links.Slots(0) + 1];
+        _chosen = new ulong[links.Slots(0)];
+        _chosenTogether = new ushort[links.Capacity];
+    }
+
+    /// <summary>The working memory, prepared for one insertion; its query buffer takes the new row, prepared.</summary>
+    public HnswScratch Prepare(int dimension)
+    {
+        _scratch.Prepare(_links.Capacity, _efConstruction, _links.Slots(0), dimension);
+        return _scratch;
+    }
+
+    public void Add<TRows, TMetric>(in Measure<TRows, TMetric> measure, int row, int entryRow)
+        where TRows : struct, IRowView, allows ref struct
+        where TMetric : struct, IMetric
+    {
+        var unused = default(SearchStats);
+        int level = _links.Levels[row], top = _links.Levels[entryRow];
+        ulong best = OrderedKey.Pack(measure.ToRow(entryRow), entryRow);
+        for (int l = top; l > level; l--) best = GraphWalk.Descend(measure, _links, l, int.MaxValue, best, ref unused);
+        for (int l = Math.Min(level, top); l >= 0; l--)
+        {
+            _scratch.Reset();
+            _scratch.TryMark(row);
+            _scratch.TryMark(OrderedKey.Row(best));
+            _scratch.Insert(best, _efConstruction);
+            GraphWalk.Beam(measure, _links, l, int.MaxValue, _efConstruction, _scratch, ref unused);
+            Span<ulong> beam = _scratch.Beam.AsSpan(0, _scratch.BeamCount);
+            foreach (ref ulong key in beam) key &= ~OrderedKey.Mark;
+            best = beam[0];
+            int count = Choose(measure, beam, _links.M);
+            Write(row, l, count);
+            LinkBack(measure, row, l);
+        }
+    }
+
+    private void LinkBack<TRows, TMetric>(in Measure<TRows, TMetric> measure, int row, int level)
+        where TRows : struct, IRowView, allows ref struct
+        where TMetric : struct, IMetric
+    {
+        ReadOnlySpan<int> own = _links.List(row, level);
+        foreach (int neighbour in own)
+        {
+            if (neighbour < 0) break;
+            Span<int> list = _links.List(neighbour, level);
+            int count = GraphLinks.CountOf(list);
+            if (count < list.Length)
+            {
+                // Release: whoever sees the entry sees the new row's own list and vector.
+                Volatile.Write(ref list[count], row);
+                continue;
+            }
+
+            int together = level == 0 ? _chosenTogether[neighbour] : 0;
+            for (int i = 0; i < count; i++)
+                _candidates[i] = OrderedKey.Pack(measure.Between(list[i], neighbour), list[i]) | (i < together ? OrderedKey.Mark : 0);
+            _candidates[count] = OrderedKey.Pack(measure.Between(row, neighbour), row);
+            Span<ulong> candidates = _candidates.AsSpan(0, count + 1);
+            candidates.Sort();
+            Write(neighbour, level, Choose(measure, candidates, list.Length));
+        }
+    }
+
+    /// <summary>
+    /// Keeps, nearest first, each candidate that is nearer to the base than to every candidate kept so far. Marked candidates are known
+    /// to satisfy that among themselves.
+    /// </summary>
+    private int Choose<TRows, TMetric>(in Measure<TRows, TMetric> measure, ReadOnlySpan<ulong> sorted, int max)
+        where TRows : struct, IRowView, allows ref struct
+        where TMetric : struct, IMetric
+    {
+        int count = 0;
+        foreach (ulong key in sorted)
+        {
+            if (count == max) break;
+            if (IsDiverse(measure, key, _chosen.AsSpan(0, count))) _chosen[count++] = key;
+        }
+
+        return count;
+    }
+
+    private static bool IsDiverse<TRows, TMetric>(in Measure<TRows, TMetric> measure, ulong key, ReadOnlySpan<ulong> chosen)
+        where TRows : struct, IRowView, allows ref struct
+        where TMetric : struct, IMetric
+    {
+        int row = OrderedKey.Row(key);
+        float toBase = OrderedKey.Distance(key);
+        foreach (ulong other in chosen)
+        {
+            if ((key & other & OrderedKey.Mark) != 0) continue;
+            if (measure.Between(row, OrderedKey.Row(other)) < toBase) return false;
+        }
+
+        return true;
+    }
+
+    private void Write(int row, int level, int count)
+    {
+        Span<int> list = _links.List(row, level);
+        for (int i = 0; i < count; i++) Volatile.Write(ref list[i], OrderedKey.Row(_chosen[i]));
+        for (int i = count; i < list.Length; i++) Volatile.Write(ref list[i], GraphLinks.End);
+        if (level == 0) _chosenTogether[row] = (ushort)count;
+    }
+}
