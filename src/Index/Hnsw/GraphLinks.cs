@@ -15,6 +15,8 @@ internal sealed class GraphLinks
     private readonly int[] _ground;
     private readonly int[] _upper;
     private readonly int[] _upperStart;
+    private readonly int[] _twins;
+    private int _twinCount;
 
     public GraphLinks(byte[] levels, int m)
     {
@@ -34,6 +36,8 @@ internal sealed class GraphLinks
         _upper = GC.AllocateUninitializedArray<int>((int)upper);
         _ground.AsSpan().Fill(End);
         _upper.AsSpan().Fill(End);
+        _twins = new int[levels.Length];
+        _twins.AsSpan().Fill(End);
     }
 
     public byte[] Levels { get; }
@@ -42,7 +46,7 @@ internal sealed class GraphLinks
 
     public int Capacity => Levels.Length;
 
-    public long MemoryBytes => (long)(_ground.Length + _upper.Length + _upperStart.Length) * sizeof(int) + Levels.Length;
+    public long MemoryBytes => (long)(_ground.Length + _upper.Length + _upperStart.Length + _twins.Length) * sizeof(int) + Levels.Length;
 
     /// <summary>Slots of a list on a level.</summary>
     public int Slots(int level) => level == 0 ? 2 * M : M;
@@ -52,6 +56,22 @@ internal sealed class GraphLinks
     public Span<int> List(int row, int level) => level == 0
         ? MemoryMarshal.CreateSpan(ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_ground), (nint)row * 2 * M), 2 * M)
         : _upper.AsSpan(_upperStart[row] + (level - 1) * M, M);
+
+    /// <summary>Rows that hang on another one instead of being linked themselves.</summary>
+    public int TwinCount => Volatile.Read(ref _twinCount);
+
+    /// <summary>
+    /// The next row with exactly the same vector, or <see cref="End"/>. Of equal rows only the first is linked; the others follow it in a
+    /// chain of rising rows. Linked like any row they would fill each other's lists and cut themselves off from the rest.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int TwinOf(int row) => Volatile.Read(ref _twins[row]);
+
+    public void AddTwin(int row, int next)
+    {
+        Volatile.Write(ref _twins[row], next);
+        Volatile.Write(ref _twinCount, _twinCount + 1);
+    }
 
     /// <summary>Entries in use; for the writer and for finished graphs.</summary>
     public static int CountOf(ReadOnlySpan<int> list)

@@ -37,7 +37,7 @@ internal static class GraphWalk
 
     /// <summary>Best-first search from the keys already in the beam, which must be marked as seen; leaves the ef best in the beam.</summary>
     public static void Beam<TRows, TMetric>(
-        in Measure<TRows, TMetric> measure, GraphLinks links, int level, int limit, int ef, HnswScratch scratch, ref SearchStats stats)
+        in Measure<TRows, TMetric> measure, GraphLinks links, int level, int limit, int ef, bool withTwins, HnswScratch scratch, ref SearchStats stats)
         where TRows : struct, IRowView, allows ref struct
         where TMetric : struct, IMetric
     {
@@ -59,8 +59,10 @@ internal static class GraphWalk
             for (int i = 0; i < count; i++)
             {
                 int row = pending[i];
-                int place = scratch.Insert(OrderedKey.Pack(measure.ToRow(row), row), ef);
+                ulong found = OrderedKey.Pack(measure.ToRow(row), row);
+                int place = scratch.Insert(found, ef);
                 if ((uint)place < (uint)next) next = place;
+                if (withTwins && place >= 0) InsertTwins(links, found, limit, ef, default(AllRows), scratch);
             }
         }
     }
@@ -79,6 +81,7 @@ internal static class GraphWalk
         scratch.TryMark(OrderedKey.Row(entry));
         scratch.Candidates.Enqueue(OrderedKey.Row(entry), entry);
         if (filter.Allows(OrderedKey.Row(entry))) scratch.Insert(entry, ef);
+        if (links.TwinCount > 0) InsertTwins(links, entry, limit, ef, filter, scratch);
         while (scratch.Candidates.TryDequeue(out int current, out ulong key))
         {
             if (scratch.BeamCount == ef && key > scratch.Beam[ef - 1]) return true;
@@ -94,10 +97,23 @@ internal static class GraphWalk
                 if (scratch.BeamCount == ef && found > scratch.Beam[ef - 1]) continue;
                 scratch.Candidates.Enqueue(row, found);
                 if (filter.Allows(row)) scratch.Insert(found, ef);
+                if (links.TwinCount > 0) InsertTwins(links, found, limit, ef, filter, scratch);
             }
         }
 
         return true;
+    }
+
+    /// <summary>Puts the rows with the same vector into the beam too: at the same distance, and with nothing to walk to.</summary>
+    public static void InsertTwins<TFilter>(GraphLinks links, ulong key, int limit, int ef, TFilter filter, HnswScratch scratch)
+        where TFilter : struct, IRowFilter
+    {
+        float distance = OrderedKey.Distance(key);
+        for (int row = links.TwinOf(OrderedKey.Row(key)); row >= 0 && row < limit; row = links.TwinOf(row))
+        {
+            // Rows rise along the chain: when one is too far, so are the rest.
+            if (filter.Allows(row) && scratch.Insert(OrderedKey.Pack(distance, row) | OrderedKey.Mark, ef) < 0) return;
+        }
     }
 
     private static int Collect<TRows, TMetric>(

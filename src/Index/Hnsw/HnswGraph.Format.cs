@@ -1,13 +1,14 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using MiniMilvus.Core.Schema;
+using MiniMilvus.Index.Bitmaps;
 using MiniMilvus.Index.Vectors;
 
 namespace MiniMilvus.Index.Hnsw;
 
 // Bytes, little-endian, version 1:
 //   u8 version, u8 metric (0 L2, 1 IP, 2 cosine), i32 dimension, i32 rows, i32 M, i32 efConstruction, u64 seed, i32 entry row (−1 when empty),
-//   u8 level per row, then the ground list of each row, then for each row its lists on levels 1..level.
+//   u8 level per row, i32 twins and per twin i32 row and i32 next row with the same vector, then the ground list of each row, then for each row its lists on levels 1..level.
 //   A list is u16 count and count × i32 row. Vectors and checksums are the file's business.
 public sealed partial class HnswGraph
 {
@@ -30,6 +31,7 @@ public sealed partial class HnswGraph
         BinaryPrimitives.WriteInt32LittleEndian(header[26..], _entry);
         writer.Advance(HeaderBytes);
         writer.Write(_links.Levels.AsSpan(0, rows));
+        WriteTwins(writer, rows);
         for (int row = 0; row < rows; row++) WriteList(writer, _links.List(row, 0));
         for (int row = 0; row < rows; row++)
         {
@@ -63,7 +65,6 @@ public sealed partial class HnswGraph
         rest = rest[sourceRows..];
         long lists = sourceRows;
         foreach (byte level in levels) lists += Within("level", 0, HnswLevels.LevelMax, level);
-        if (sourceRows > 0) Expect("level of the entry row", levels.Max(), levels[entry]);
         // Before anything is allocated for the lists: they must at least have room for their counts.
         if (rest.Length < lists * sizeof(ushort)) throw Malformed("lists", $"{lists * sizeof(ushort)} bytes or more", rest.Length);
 
@@ -78,10 +79,12 @@ public sealed partial class HnswGraph
             throw new InvalidDataException($"HNSW graph: M {m} and levels do not fit: {e.Message}", e);
         }
 
-        for (int row = 0; row < sourceRows; row++) ReadList(ref rest, levels, row, 0, graph._links.List(row, 0));
+        BitSet twins = graph.ReadTwins(ref rest);
+        if (sourceRows > 0 && twins[entry]) throw Malformed("entry row", "a linked row", $"the twin {entry}");
+        for (int row = 0; row < sourceRows; row++) ReadList(ref rest, twins, levels, row, 0, graph._links.List(row, 0));
         for (int row = 0; row < sourceRows; row++)
         {
-            for (int level = 1; level <= levels[row]; level++) ReadList(ref rest, levels, row, level, graph._links.List(row, level));
+            for (int level = 1; level <= levels[row]; level++) ReadList(ref rest, twins, levels, row, level, graph._links.List(row, level));
         }
 
         Expect("bytes after the lists", 0, rest.Length);
@@ -105,7 +108,44 @@ public sealed partial class HnswGraph
         writer.Advance(bytes);
     }
 
-    private static void ReadList(ref ReadOnlySpan<byte> rest, byte[] levels, int row, int level, Span<int> slots)
+    private void WriteTwins(IBufferWriter<byte> writer, int rows)
+    {
+        BinaryPrimitives.WriteInt32LittleEndian(writer.GetSpan(sizeof(int)), _links.TwinCount);
+        writer.Advance(sizeof(int));
+        for (int row = 0; row < rows; row++)
+        {
+            if (_links.TwinOf(row) < 0) continue;
+            Span<byte> pair = writer.GetSpan(2 * sizeof(int));
+            BinaryPrimitives.WriteInt32LittleEndian(pair, row);
+            BinaryPrimitives.WriteInt32LittleEndian(pair[sizeof(int)..], _links.TwinOf(row));
+            writer.Advance(2 * sizeof(int));
+        }
+    }
+
+    private BitSet ReadTwins(ref ReadOnlySpan<byte> rest)
+    {
+        var twins = new BitSet(Capacity);
+        if (rest.Length < sizeof(int)) throw Malformed("twins", "a count", $"{rest.Length} bytes");
+        int count = Within("twins", 0, Math.Max(0, Capacity - 1), BinaryPrimitives.ReadInt32LittleEndian(rest));
+        rest = rest[sizeof(int)..];
+        if (rest.Length < count * 2L * sizeof(int)) throw Malformed("twins", $"{count} pairs", $"{rest.Length} bytes");
+        int previous = -1;
+        for (int i = 0; i < count; i++, rest = rest[(2 * sizeof(int))..])
+        {
+            int row = Within("row with a twin", previous + 1, Capacity - 1, BinaryPrimitives.ReadInt32LittleEndian(rest));
+            // Rising rows make chains end; each row hangs once, on a row with its own vector, so no result is doubled or wrong.
+            int next = Within($"twin of row {row}", row + 1, Capacity - 1, BinaryPrimitives.ReadInt32LittleEndian(rest[sizeof(int)..]));
+            if (twins[next] || !Source.Row(row).SequenceEqual(Source.Row(next)))
+                throw Malformed($"twin of row {row}", "a row with the same vector that hangs on no other", $"row {next}");
+            twins[next] = true;
+            _links.AddTwin(row, next);
+            previous = row;
+        }
+
+        return twins;
+    }
+
+    private static void ReadList(ref ReadOnlySpan<byte> rest, BitSet twins, byte[] levels, int row, int level, Span<int> slots)
     {
         if (rest.Length < sizeof(ushort)) throw Malformed("list", "a count", $"{rest.Length} bytes");
         int count = Within("list length", 0, slots.Length, BinaryPrimitives.ReadUInt16LittleEndian(rest));
@@ -114,8 +154,8 @@ public sealed partial class HnswGraph
         for (int i = 0; i < count; i++)
         {
             int neighbour = Within("neighbour", 0, levels.Length - 1, BinaryPrimitives.ReadInt32LittleEndian(rest[(i * sizeof(int))..]));
-            if (neighbour == row || levels[neighbour] < level)
-                throw Malformed($"neighbour of row {row}", $"another row of level {level} or above", $"row {neighbour} of level {levels[neighbour]}");
+            if (neighbour == row || levels[neighbour] < level || twins[neighbour])
+                throw Malformed($"neighbour of row {row}", $"another linked row of level {level} or above", $"row {neighbour} of level {levels[neighbour]}");
             slots[i] = neighbour;
         }
 

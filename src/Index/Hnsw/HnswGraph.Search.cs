@@ -100,7 +100,9 @@ public sealed partial class HnswGraph
         {
             scratch.TryMark(OrderedKey.Row(best));
             scratch.Insert(best, walk.Ef);
-            GraphWalk.Beam(measure, _links, 0, walk.Count, walk.Ef, scratch, ref stats);
+            bool withTwins = _links.TwinCount > 0;
+            if (withTwins) GraphWalk.InsertTwins(_links, best, walk.Count, walk.Ef, default(AllRows), scratch);
+            GraphWalk.Beam(measure, _links, 0, walk.Count, walk.Ef, withTwins, scratch, ref stats);
             return true;
         }
 

@@ -113,25 +113,24 @@ public sealed partial class HnswGraph
         _inserter ??= new HnswInserter(_links, Options.EfConstruction);
         HnswScratch scratch = _inserter.Prepare(dimension);
         Source.Space.Prepare(Source.Row(row), scratch.Query);
-        switch (Source.Space.Metric)
+        bool linked = Source.Space.Metric switch
         {
-            case MetricType.L2: Add<L2Metric>(row, scratch.Query); break;
-            case MetricType.IP: Add<InnerProductMetric>(row, scratch.Query); break;
-            default: Add<CosineMetric>(row, scratch.Query); break;
-        }
+            MetricType.L2 => Add<L2Metric>(row, scratch.Query),
+            MetricType.IP => Add<InnerProductMetric>(row, scratch.Query),
+            _ => Add<CosineMetric>(row, scratch.Query),
+        };
 
         Volatile.Write(ref _count, row + 1);
         // Count before entry: a walk that reads the entry first never starts at a row above its limit.
-        if (_links.Levels[row] > _links.Levels[_entry]) Volatile.Write(ref _entry, row);
+        if (linked && _links.Levels[row] > _links.Levels[_entry]) Volatile.Write(ref _entry, row);
     }
 
-    private void Add<TMetric>(int row, float[] prepared) where TMetric : struct, IMetric
+    private bool Add<TMetric>(int row, float[] prepared) where TMetric : struct, IMetric
     {
-        int dimension = Source.Space.Dimension, entry = _entry;
-        if (Flat(out ReadOnlySpan<float> values))
-            _inserter!.Add(new Measure<ContiguousRows, TMetric>(new ContiguousRows(values, dimension), Source.InverseNorms, in prepared[0], dimension), row, entry);
-        else
-            _inserter!.Add(new Measure<BatchedRows, TMetric>(((VectorChunk)Source).View(), Source.InverseNorms, in prepared[0], dimension), row, entry);
+        int dimension = Source.Space.Dimension;
+        return Flat(out ReadOnlySpan<float> values)
+            ? _inserter!.Add(new Measure<ContiguousRows, TMetric>(new ContiguousRows(values, dimension), Source.InverseNorms, in prepared[0], dimension), row, _entry)
+            : _inserter!.Add(new Measure<BatchedRows, TMetric>(((VectorChunk)Source).View(), Source.InverseNorms, in prepared[0], dimension), row, _entry);
     }
 
     private bool Flat(out ReadOnlySpan<float> values)

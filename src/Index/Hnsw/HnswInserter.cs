@@ -19,6 +19,7 @@ internal sealed class HnswInserter
     // How many leading entries of a row's ground list were chosen by the heuristic together. They are known to be mutually diverse, so
     // the next choice need not compare them with each other: the same outcome for about half of the distances.
     private readonly ushort[] _chosenTogether;
+    private readonly Dictionary<int, int> _lastTwin = [];
 
     public HnswInserter(GraphLinks links, int efConstruction)
     {
@@ -36,28 +37,69 @@ internal sealed class HnswInserter
         return _scratch;
     }
 
-    public void Add<TRows, TMetric>(in Measure<TRows, TMetric> measure, int row, int entryRow)
+    /// <summary>Links the row and returns true, or hangs it on a row with the same vector and returns false.</summary>
+    public bool Add<TRows, TMetric>(in Measure<TRows, TMetric> measure, int row, int entryRow)
         where TRows : struct, IRowView, allows ref struct
         where TMetric : struct, IMetric
     {
         var unused = default(SearchStats);
         int level = _links.Levels[row], top = _links.Levels[entryRow];
-        ulong best = OrderedKey.Pack(measure.ToRow(entryRow), entryRow);
+        ulong entry = OrderedKey.Pack(measure.ToRow(entryRow), entryRow), best = entry;
+        if (level > 0)
+        {
+            // A row of several levels must not be linked on the upper ones before it is known to be no twin.
+            for (int l = top; l > 0; l--) best = GraphWalk.Descend(measure, _links, l, int.MaxValue, best, ref unused);
+            if (HangOnTwin(measure, row, Explore(measure, row, 0, best))) return false;
+            best = entry;
+        }
+
         for (int l = top; l > level; l--) best = GraphWalk.Descend(measure, _links, l, int.MaxValue, best, ref unused);
         for (int l = Math.Min(level, top); l >= 0; l--)
         {
-            _scratch.Reset();
-            _scratch.TryMark(row);
-            _scratch.TryMark(OrderedKey.Row(best));
-            _scratch.Insert(best, _efConstruction);
-            GraphWalk.Beam(measure, _links, l, int.MaxValue, _efConstruction, _scratch, ref unused);
-            Span<ulong> beam = _scratch.Beam.AsSpan(0, _scratch.BeamCount);
-            foreach (ref ulong key in beam) key &= ~OrderedKey.Mark;
+            ReadOnlySpan<ulong> beam = Explore(measure, row, l, best);
+            if (level == 0 && HangOnTwin(measure, row, beam)) return false;
             best = beam[0];
             int count = Choose(measure, beam, _links.M);
             Write(row, l, count);
             LinkBack(measure, row, l);
         }
+
+        return true;
+    }
+
+    private Span<ulong> Explore<TRows, TMetric>(in Measure<TRows, TMetric> measure, int row, int level, ulong best)
+        where TRows : struct, IRowView, allows ref struct
+        where TMetric : struct, IMetric
+    {
+        var unused = default(SearchStats);
+        _scratch.Reset();
+        _scratch.TryMark(row);
+        _scratch.TryMark(OrderedKey.Row(best));
+        _scratch.Insert(best, _efConstruction);
+        GraphWalk.Beam(measure, _links, level, int.MaxValue, _efConstruction, false, _scratch, ref unused);
+        Span<ulong> beam = _scratch.Beam.AsSpan(0, _scratch.BeamCount);
+        foreach (ref ulong key in beam) key &= ~OrderedKey.Mark;
+        return beam;
+    }
+
+    private bool HangOnTwin<TRows, TMetric>(in Measure<TRows, TMetric> measure, int row, ReadOnlySpan<ulong> beam)
+        where TRows : struct, IRowView, allows ref struct
+        where TMetric : struct, IMetric
+    {
+        // Equal vectors are as far from this one as it is from itself, bit for bit (which is not always nearest: inner product).
+        ulong self = OrderedKey.Pack(measure.ToRow(row), 0);
+        foreach (ulong key in beam)
+        {
+            int first = OrderedKey.Row(key);
+            if (key >> 32 != self >> 32 || !measure.AreEqual(row, first)) continue;
+            int last = _lastTwin.GetValueOrDefault(first, first);
+            for (int next = _links.TwinOf(last); next >= 0; next = _links.TwinOf(next)) last = next;
+            _links.AddTwin(last, row);
+            _lastTwin[first] = row;
+            return true;
+        }
+
+        return false;
     }
 
     private void LinkBack<TRows, TMetric>(in Measure<TRows, TMetric> measure, int row, int level)
@@ -77,6 +119,7 @@ internal sealed class HnswInserter
                 continue;
             }
 
+            foreach (int linked in list) measure.Prefetch(linked);
             int together = level == 0 ? _chosenTogether[neighbour] : 0;
             for (int i = 0; i < count; i++)
                 _candidates[i] = OrderedKey.Pack(measure.Between(list[i], neighbour), list[i]) | (i < together ? OrderedKey.Mark : 0);

@@ -88,6 +88,9 @@ public static class ExactScan
             int end = bits is null ? first + count : Math.Min(first + count, bits.Length);
             while (first < end)
             {
+                // Many small batches under a selective filter: go straight to the next one that has an allowed row.
+                if (bits is not null) first = bits.NextSet(first);
+                if ((uint)first >= (uint)end) return;
                 ReadOnlySpan<float> run = source.Run(first);
                 int runEnd = (int)Math.Min(end, (long)first + run.Length / dimension);
                 // A view whose row 0 is the run's first row: within a run every source is contiguous.

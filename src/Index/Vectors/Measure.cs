@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 using MiniMilvus.Index.Distances;
 
@@ -40,6 +41,9 @@ internal readonly ref struct Measure<TRows, TMetric>
         float distance = TMetric.Raw(in _rows.At(a), in _rows.At(b), _dimension);
         return TMetric.UsesNorms ? distance * _inverseNorms[a] * _inverseNorms[b] : distance;
     }
+
+    public bool AreEqual(int a, int b) => MemoryMarshal.CreateReadOnlySpan(in _rows.At(a), _dimension)
+        .SequenceEqual(MemoryMarshal.CreateReadOnlySpan(in _rows.At(b), _dimension));
 
     /// <summary>Asks the cache for the start of a row; a hint only, so an address that moves meanwhile does no harm.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
