@@ -51,17 +51,17 @@ public readonly record struct TimestampRange(Timestamp First, int Count)
 /// </summary>
 public interface ITimestampOracle
 {
-    ValueTask<TimestampRange> AllocateAsync(int count, CancellationToken ct);
+    ValueTask<TimestampRange> AllocateTimestampsAsync(int count, CancellationToken ct);
 
     /// <summary>Timestamps for ticks on a pchannel; refused to a term that is not the newest (T7).</summary>
-    ValueTask<TimestampRange> AllocateForChannelAsync(PChannel channel, Term term, int count, CancellationToken ct);
+    ValueTask<TimestampRange> AllocateTicksAsync(PChannel channel, Term term, int count, CancellationToken ct);
 }
 
 /// <summary>Grants ids, each once, for collections, segments, rows and nodes alike.</summary>
 public interface IIdAllocator
 {
     /// <returns>The first of <paramref name="count"/> consecutive ids.</returns>
-    ValueTask<long> AllocateAsync(int count, CancellationToken ct);
+    ValueTask<long> AllocateIdsAsync(int count, CancellationToken ct);
 }
 
 /// <summary>Runs CPU-heavy work off the caller's loop; the simulator runs it in seeded order.</summary>

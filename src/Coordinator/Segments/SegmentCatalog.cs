@@ -1,0 +1,165 @@
+using System.Collections.Immutable;
+using Microsoft.Extensions.Logging;
+using MiniMilvus.Core;
+using MiniMilvus.Core.Catalog;
+using MiniMilvus.Core.Errors;
+using MiniMilvus.Storage.Catalog;
+using MiniMilvus.Storage.Meta;
+
+namespace MiniMilvus.Coordinator.Segments;
+
+/// <summary>
+/// Station 16: the life of a segment in the catalogue. Growing → flushed by compare-and-set, exactly once; every step is idempotent and
+/// compares the caller's term in the same transaction, so a paused node that wakes up commits nothing (S9).
+/// </summary>
+internal sealed class SegmentCatalog(IMetaStore meta, Action<PChannel, Term> requireStreamingTerm, ILogger logger)
+{
+    /// <summary>Makes the caller the one data node of a pchannel, in a new term.</summary>
+    public async ValueTask<Term> AcquireDataChannelAsync(PChannel channel, CancellationToken ct)
+    {
+        var key = CatalogKeys.DataTerm(channel);
+        while (true)
+        {
+            var stored = await meta.GetAsync(key, ct);
+            var term = new Term((stored is null ? 0 : CatalogCodec.DecodeTerm(stored.Value).Value) + 1);
+            var result = await meta.TransactAsync(
+                [new MetaCompare.ModRevision(key, stored?.ModRevision ?? 0)], [new MetaOperation.Put(key, CatalogCodec.Encode(term))], ct);
+            if (result.Succeeded)
+            {
+                return term;
+            }
+        }
+    }
+
+    public async ValueTask CommitAsync(SegmentCommit commit, CancellationToken ct)
+    {
+        switch (commit)
+        {
+            case RegisterGrowing register:
+                requireStreamingTerm(register.Channel.PChannel, register.Term);
+                await UpdateSegmentAsync(register.Collection, register.Segment, [], stored => stored ?? new SegmentRecord
+                {
+                    Id = register.Segment,
+                    Collection = register.Collection,
+                    Partition = register.Partition,
+                    Channel = register.Channel,
+                    State = SegmentState.Growing,
+                    SchemaVersion = register.SchemaVersion,
+                }, ct);
+                break;
+            case CommitFlush flush:
+                await UpdateSegmentAsync(flush.Segment.Collection, flush.Segment.Id, await FenceAsync(commit, ct),
+                    stored => stored is null or { State: SegmentState.Growing } ? flush.Segment : stored, ct);
+                Log.SegmentCommitted(logger, flush.Segment.Id, "flush");
+                break;
+            case CommitIndex index:
+                await CommitIndexAsync(index, ct);
+                Log.SegmentCommitted(logger, index.Segment, "index");
+                break;
+            case CommitDeletes deletes:
+                await PutAsync(commit, CatalogKeys.DeleteFile(deletes.File.Collection, deletes.Channel, deletes.File.Id),
+                    stored => stored is null ? CatalogCodec.Encode(deletes.File) : null, ct);
+                break;
+            case AdvanceCheckpoint advance:
+                await PutAsync(commit, CatalogKeys.Checkpoint(advance.Channel), stored =>
+                {
+                    var old = stored is null ? null : CatalogCodec.DecodeCheckpoint(stored.Value);
+                    var isForward = old is null || advance.Position > old.Position || (advance.Position == old.Position && advance.Tick > old.Tick);
+                    return isForward ? CatalogCodec.Encode(new ChannelCheckpoint(advance.Channel, advance.Position, advance.Tick, advance.Term)) : null;
+                }, ct);
+                break;
+            default:
+                throw MiniMilvusException.Internal($"no commit for {commit.GetType().Name}");
+        }
+    }
+
+    private async ValueTask CommitIndexAsync(CommitIndex commit, CancellationToken ct)
+    {
+        var segments = await meta.RangeAsync(CatalogKeys.SegmentsPrefix, ct);
+        var found = segments.Entries.Select(e => CatalogCodec.DecodeSegment(e.Value)).FirstOrDefault(s => s.Id == commit.Segment);
+        if (found is null)
+        {
+            return; // The collection was dropped meanwhile.
+        }
+
+        await UpdateSegmentAsync(found.Collection, found.Id, await FenceAsync(commit, ct), stored =>
+            stored is null || stored.Indexes.Any(i => i.IndexId == commit.Index.IndexId) ? stored : stored with { Indexes = stored.Indexes.Add(commit.Index) }, ct);
+    }
+
+    private async ValueTask UpdateSegmentAsync(
+        CollectionId collection, SegmentId segment, ImmutableArray<MetaCompare> fence, Func<SegmentRecord?, SegmentRecord?> change, CancellationToken ct)
+    {
+        var key = CatalogKeys.Segment(collection, segment);
+        var parent = CatalogKeys.Collection(collection);
+        while (true)
+        {
+            var owner = await meta.GetAsync(parent, ct);
+            if (owner is null || CatalogCodec.DecodeCollection(owner.Value).State == DdlState.Dropping)
+            {
+                return; // A dropped collection has no segments to commit (S5).
+            }
+
+            var stored = await meta.GetAsync(key, ct);
+            var old = stored is null ? null : CatalogCodec.DecodeSegment(stored.Value);
+            var changed = change(old);
+            if (changed is null || ReferenceEquals(changed, old))
+            {
+                return;
+            }
+
+            var result = await meta.TransactAsync(
+                fence.Add(new MetaCompare.ModRevision(key, stored?.ModRevision ?? 0)).Add(new MetaCompare.CreateRevision(parent, owner.CreateRevision)),
+                [new MetaOperation.Put(key, CatalogCodec.Encode(changed))],
+                ct);
+            if (result.Succeeded)
+            {
+                return;
+            }
+
+            await RequireAsync(fence, ct);
+        }
+    }
+
+    private async ValueTask PutAsync(SegmentCommit commit, string key, Func<MetaEntry?, byte[]?> change, CancellationToken ct)
+    {
+        var fence = await FenceAsync(commit, ct);
+        while (true)
+        {
+            var stored = await meta.GetAsync(key, ct);
+            if (change(stored) is not { } value)
+            {
+                return;
+            }
+
+            var result = await meta.TransactAsync(
+                fence.Add(new MetaCompare.ModRevision(key, stored?.ModRevision ?? 0)), [new MetaOperation.Put(key, value)], ct);
+            if (result.Succeeded)
+            {
+                return;
+            }
+
+            await RequireAsync(fence, ct);
+        }
+    }
+
+    /// <summary>The comparison that makes a commit of a stale term fail inside the transaction.</summary>
+    private async ValueTask<ImmutableArray<MetaCompare>> FenceAsync(SegmentCommit commit, CancellationToken ct)
+    {
+        ImmutableArray<MetaCompare> fence = [new MetaCompare.Value(CatalogKeys.DataTerm(commit.Channel.PChannel), CatalogCodec.Encode(commit.Term))];
+        await RequireAsync(fence, ct);
+        return fence;
+    }
+
+    private async ValueTask RequireAsync(ImmutableArray<MetaCompare> fence, CancellationToken ct)
+    {
+        foreach (var compare in fence.OfType<MetaCompare.Value>())
+        {
+            var stored = await meta.GetAsync(compare.Key, ct);
+            if (stored is null || !stored.Value.Span.SequenceEqual(compare.Expected.Span))
+            {
+                throw MiniMilvusException.Fenced(
+                    $"{compare.Key}: expected term {(stored is null ? "none" : CatalogCodec.DecodeTerm(stored.Value).ToString())}, found {CatalogCodec.DecodeTerm(compare.Expected)}");
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+using System.Buffers.Binary;
+using MiniMilvus.Core.Concurrency;
+using MiniMilvus.Core.Errors;
+using MiniMilvus.Core.Time;
+using MiniMilvus.Storage.Catalog;
+using MiniMilvus.Storage.Meta;
+
+namespace MiniMilvus.Coordinator.Timestamps;
+
+/// <summary>
+/// The TSO. Grants come from memory below a persisted limit, so a restart begins above everything ever granted (T6) and an idle system writes
+/// nothing. The limit moves by compare-and-set: an oracle that was replaced finds a limit that is not its own and stops granting (T8).
+/// </summary>
+internal sealed class TimestampOracle(IMetaStore meta, TimeProvider time, TimeSpan window)
+{
+    private const uint CountMax = 1u << 16;
+
+    private readonly Lock _lock = new();
+    private readonly AsyncGate _extending = new();
+    private Timestamp _next;
+    private Timestamp _limit;
+    private long _limitRevision;
+
+    /// <summary>Reads the old limit and begins above it.</summary>
+    public async Task StartAsync(CancellationToken ct)
+    {
+        var stored = await meta.GetAsync(CatalogKeys.TimestampLimit, ct);
+        _limitRevision = stored?.ModRevision ?? 0;
+        _limit = stored is null ? Timestamp.Zero : new Timestamp(BinaryPrimitives.ReadUInt64BigEndian(stored.Value.Span));
+        _next = Timestamp.Later(_limit, Now());
+        _limit = _next; // The first grant persists a new limit.
+    }
+
+    public async ValueTask<TimestampRange> AllocateAsync(int count, CancellationToken ct)
+    {
+        if (count is <= 0 or > (int)CountMax)
+        {
+            throw MiniMilvusException.Invalid($"timestamps: expected a count of 1 to {CountMax}, found {count}");
+        }
+
+        while (true)
+        {
+            if (TryTake(count, out var range))
+            {
+                return range;
+            }
+
+            await ExtendAsync(count, ct);
+        }
+    }
+
+    private bool TryTake(int count, out TimestampRange range)
+    {
+        lock (_lock)
+        {
+            var first = Timestamp.Later(_next, Now());
+            var end = first.Plus((ulong)count);
+            if (end > _limit)
+            {
+                range = default;
+                return false;
+            }
+
+            _next = end;
+            range = new TimestampRange(first, count);
+            return true;
+        }
+    }
+
+    private async ValueTask ExtendAsync(int count, CancellationToken ct)
+    {
+        using var turn = await _extending.EnterAsync(ct);
+        Timestamp limit;
+        lock (_lock)
+        {
+            var from = Timestamp.Later(_next, Now()).Plus((ulong)count);
+            if (from <= _limit)
+            {
+                return; // Whoever had the gate before us extended it.
+            }
+
+            limit = from.Plus((ulong)window.TotalMilliseconds << Timestamp.LogicalBits);
+        }
+
+        var value = new byte[8];
+        BinaryPrimitives.WriteUInt64BigEndian(value, limit.Value);
+        var result = await meta.TransactAsync(
+            [new MetaCompare.ModRevision(CatalogKeys.TimestampLimit, _limitRevision)],
+            [new MetaOperation.Put(CatalogKeys.TimestampLimit, value)],
+            ct);
+        if (!result.Succeeded)
+        {
+            await AdoptOwnAsync(limit, value, ct);
+            return;
+        }
+
+        _limitRevision = result.Revision;
+        lock (_lock)
+        {
+            _limit = limit;
+        }
+    }
+
+    /// <summary>A lost compare-and-set is our own when the reply was lost (W9): the stored value tells.</summary>
+    private async ValueTask AdoptOwnAsync(Timestamp limit, byte[] value, CancellationToken ct)
+    {
+        var stored = await meta.GetAsync(CatalogKeys.TimestampLimit, ct);
+        if (stored is null || !stored.Value.Span.SequenceEqual(value))
+        {
+            throw MiniMilvusException.Fenced("the timestamp limit was moved by another coordinator");
+        }
+
+        _limitRevision = stored.ModRevision;
+        lock (_lock)
+        {
+            _limit = limit;
+        }
+    }
+
+    private Timestamp Now() => Timestamp.FromUnixMilliseconds(time.GetUtcNow().ToUnixTimeMilliseconds());
+}
