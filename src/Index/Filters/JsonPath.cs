@@ -7,7 +7,7 @@ namespace MiniMilvus.Index.Filters;
 
 /// <summary>
 /// Follows a path through a JSON document without building a tree. Of equal keys the first counts. A document that is not JSON has no
-/// values: the proxy lets none in, and a filter is no place to stop a search for one row.
+/// values, and neither has text that is not Unicode: the proxy lets none in, and a filter is no place to stop a search for one row.
 /// </summary>
 internal sealed class JsonPath(ImmutableArray<JsonStep> steps)
 {
@@ -22,7 +22,7 @@ internal sealed class JsonPath(ImmutableArray<JsonStep> steps)
         {
             return TryFind(ref reader) ? Value(ref reader) : FilterValue.Null;
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             return FilterValue.Null;
         }
@@ -44,7 +44,7 @@ internal sealed class JsonPath(ImmutableArray<JsonStep> steps)
 
             return true;
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             return false;
         }
