@@ -6,6 +6,7 @@ namespace MiniMilvus.Rpc.Wire;
 /// <summary>Appends framed messages to one pooled buffer: with a length known first the buffer is rented once and filled once.</summary>
 internal sealed class BufferedSerializationContext(int messageBytesMax) : SerializationContext, IDisposable
 {
+    internal const int KeptBytesMax = 256 * 1024;
     private readonly PooledBufferWriter _buffer = new();
     private int _messageStart;
     private bool _headerReserved;
@@ -65,7 +66,18 @@ internal sealed class BufferedSerializationContext(int messageBytesMax) : Serial
         MessageFrame.WriteHeader(_buffer.PatchAt(_messageStart, MessageFrame.HeaderBytes), payloadBytes);
     }
 
-    internal void Clear() => _buffer.Clear();
+    /// <summary>Empties the buffer; a large one goes back, so that an idle stream holds little.</summary>
+    internal void ClearAndTrim()
+    {
+        if (_buffer.Array.Length > KeptBytesMax)
+        {
+            _buffer.Dispose();
+        }
+        else
+        {
+            _buffer.Clear();
+        }
+    }
 
     public void Dispose() => _buffer.Dispose();
 
