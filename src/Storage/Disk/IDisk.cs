@@ -19,10 +19,10 @@ public interface IDisk
     /// <summary>Names of folders directly in a folder, sorted ordinally; empty when it does not exist.</summary>
     ValueTask<IReadOnlyList<string>> ListFoldersAsync(string folder, CancellationToken ct);
 
-    /// <summary>Creates a folder and its parents.</summary>
+    /// <summary>Creates a folder and its parents; durable when it returns (folders are few, so nobody has to remember their parents).</summary>
     ValueTask CreateFolderAsync(string folder, CancellationToken ct);
 
-    /// <summary>Atomic replace within the tree.</summary>
+    /// <summary>Atomic replace within the tree; durable after a flush of the folder of <paramref name="to"/>.</summary>
     ValueTask RenameAsync(string from, string to, CancellationToken ct);
 
     /// <summary>Deletes a file; absent is fine.</summary>
@@ -34,7 +34,7 @@ public interface IDisk
     /// <summary>Makes names created, renamed or deleted in a folder durable.</summary>
     ValueTask FlushDirectoryAsync(string folder, CancellationToken ct);
 
-    /// <summary>Bytes free for this tree, and its size.</summary>
+    /// <summary>Bytes free for this tree, and its size. Running out is an <see cref="IOException"/> that <see cref="DiskErrors.IsNoSpace"/> knows.</summary>
     (long FreeBytes, long TotalBytes) Space();
 }
 
@@ -65,7 +65,7 @@ public interface IDiskFile : IAsyncDisposable
     /// <summary>fdatasync: returns when everything written before is durable. Never retried after a failure (W16).</summary>
     ValueTask FlushAsync(CancellationToken ct);
 
-    /// <summary>Reserves space, zero-filled, so that later flushes need not write file metadata.</summary>
+    /// <summary>Makes the file at least so long: space reserved and zeros written, so that later flushes need not write file metadata. Flush once behind it.</summary>
     ValueTask PreallocateAsync(long length, CancellationToken ct);
 
     ValueTask SetLengthAsync(long length, CancellationToken ct);

@@ -36,12 +36,16 @@ public sealed record MetaRange(ImmutableArray<MetaEntry> Entries, long Revision)
 /// <summary>A change: the new entry, or (for a delete) the key with <c>Value</c> empty and <c>Version</c> 0.</summary>
 public sealed record MetaEvent(bool IsDelete, MetaEntry Entry);
 
-/// <summary>All changes of one revision that match a watch; or, with no events, a proof that the watch has come this far.</summary>
+/// <summary>
+/// All changes of one revision that match a watch; or, with no events, a proof that the watch has come this far: every matching change at or
+/// below <see cref="Revision"/> has been delivered. Such proofs come first of all, and when the store moved on without a match (several at once).
+/// </summary>
 public sealed record MetaWatchBatch(long Revision, ImmutableArray<MetaEvent> Events);
 
 /// <summary>
 /// Metadata with etcd's semantics: one global revision that rises by one with each changing transaction, compare-and-set transactions,
-/// leases, watches. Reads are linearizable. A write is durable when it returns; one that threw Unavailable may still have happened (W14).
+/// leases, watches. An empty store has revision 1. Keys are 1 to 1024 printable ASCII characters, values up to 1.5 MiB, a transaction up to
+/// 128 operations (etcd's bounds). Reads are linearizable. A write is durable when it returns; one that threw Unavailable may still have happened (W14).
 /// Errors: MiniMilvusException — Unavailable (try again), Invalid (bad arguments), Corrupted, NotFound (a lease that has run out).
 /// </summary>
 public interface IMetaStore
@@ -56,7 +60,7 @@ public interface IMetaStore
 
     /// <summary>
     /// Changes below a prefix from <paramref name="fromRevision"/> on (inclusive), in order, each once, for ever. The first batch arrives at once
-    /// (it may be empty), so a caller knows that the watch stands. Throws Conflict when the revision is compacted: list again, then watch.
+    /// (it may be empty), so a caller knows that the watch stands. <paramref name="fromRevision"/> is at least 1 and may lie in the future. Throws Conflict when the revision is compacted: list again, then watch.
     /// </summary>
     IAsyncEnumerable<MetaWatchBatch> WatchAsync(string prefix, long fromRevision, CancellationToken ct);
 

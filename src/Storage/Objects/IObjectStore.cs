@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace MiniMilvus.Storage.Objects;
 
-/// <summary>What is known of a stored object. <see cref="ETag"/> changes with every write.</summary>
+/// <summary>What is known of a stored object. <see cref="ETag"/> changes with the content; some stores (S3) give equal content an equal one.</summary>
 public sealed record ObjectInfo(string Key, long Bytes, string ETag);
 
 /// <summary>The condition of a put.</summary>
@@ -25,7 +25,8 @@ public abstract record PutCondition
 }
 
 /// <summary>
-/// Whole objects under string keys ('/' separates, nothing else is special). A put is atomic and durable when it returns: readers see the old
+/// Whole objects under string keys ('/' separates, nothing else is special; 1 to 1024 UTF-8 bytes, no empty, "." or ".." part, no control
+/// character, no backslash; a key is not also a "folder" of others). A put is atomic and durable when it returns: readers see the old
 /// object or the new one, whole. A put that threw Unavailable may still appear (W14). List is strongly consistent, ordinal order.
 /// Buffers belong to the caller again when the call returns. Errors: MiniMilvusException — NotFound (get, head), Conflict (a condition failed),
 /// Unavailable (try again; never "absent", W11), Corrupted, Invalid (a bad key).

@@ -1,0 +1,54 @@
+using System.Globalization;
+using MiniMilvus.Core.Errors;
+
+namespace MiniMilvus.Storage.Disk;
+
+/// <summary>
+/// One process owns a folder: an exclusively opened file, held for life. The operating system lets go of it when the process ends, however
+/// it ends, so a restart never waits. Beside it lies the owner's process id, for the message that the second process gets.
+/// </summary>
+public sealed class FolderLock : IDisposable
+{
+    private const string LockName = "LOCK";
+    private const string OwnerName = "LOCK.owner";
+    private readonly FileStream _held;
+
+    private FolderLock(FileStream held) => _held = held;
+
+    /// <summary>Takes the folder. Throws Conflict at once when another process (or another part of this one) has it.</summary>
+    public static FolderLock Acquire(string folder)
+    {
+        Directory.CreateDirectory(folder);
+        var path = Path.Combine(folder, LockName);
+        FileStream held;
+        try
+        {
+            held = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new MiniMilvusException(
+                ErrorKind.Conflict,
+                ErrorReason.NotReady,
+                $"folder {Path.GetFullPath(folder)} is in use by {Owner(folder)}: expected to be its only owner; stop that process or name another folder ({e.Message})",
+                e);
+        }
+
+        File.WriteAllText(Path.Combine(folder, OwnerName), Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
+        return new FolderLock(held);
+    }
+
+    public void Dispose() => _held.Dispose();
+
+    private static string Owner(string folder)
+    {
+        try
+        {
+            return $"process {File.ReadAllText(Path.Combine(folder, OwnerName)).Trim()}";
+        }
+        catch (IOException)
+        {
+            return "another process";
+        }
+    }
+}

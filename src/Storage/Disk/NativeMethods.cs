@@ -1,0 +1,102 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace MiniMilvus.Storage.Disk;
+
+/// <summary>
+/// The system calls that .NET has no name for, each with a portable fallback: fdatasync and fallocate on Linux, fsync of a folder on Unix.
+/// The only file of the project with P/Invoke.
+/// </summary>
+internal static partial class NativeMethods
+{
+    private const int Interrupted = 4;
+    private const int Invalid = 22;
+
+    /// <summary>Content durable. fdatasync on Linux; elsewhere FlushToDisk, which is F_FULLFSYNC on macOS and FlushFileBuffers on Windows.</summary>
+    public static void FlushData(SafeFileHandle file, string path)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            RandomAccess.FlushToDisk(file);
+            return;
+        }
+
+        while (FDataSync(file) != 0)
+        {
+            ThrowUnlessInterrupted("fdatasync", path);
+        }
+    }
+
+    /// <summary>Space reserved up to a length; false where the system or the file system cannot.</summary>
+    public static bool TryReserve(SafeFileHandle file, long length)
+    {
+        if (!OperatingSystem.IsLinux() || !Environment.Is64BitProcess)
+        {
+            return false;
+        }
+
+        while (true)
+        {
+            if (FAllocate(file, 0, 0, length) == 0)
+            {
+                return true;
+            }
+
+            var error = Marshal.GetLastPInvokeError();
+            if (error == Interrupted)
+            {
+                continue;
+            }
+
+            return error == DiskErrors.NoSpaceOnUnix ? throw DiskErrors.NoSpace($"fallocate of {length} bytes") : false;
+        }
+    }
+
+    /// <summary>Names in a folder durable. Windows has no such call: NTFS journals its names, and a rename there is durable in order.</summary>
+    public static void FlushFolder(string path)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        const int readOnly = 0;
+        var closeOnExec = OperatingSystem.IsMacOS() ? 0x1000000 : 0x80000;
+        using var folder = Open(path, readOnly | closeOnExec);
+        if (folder.IsInvalid)
+        {
+            throw new IOException($"open of folder {path} failed: {Marshal.GetLastPInvokeErrorMessage()}", Marshal.GetLastPInvokeError());
+        }
+
+        while (FSync(folder) != 0)
+        {
+            if (Marshal.GetLastPInvokeError() == Invalid)
+            {
+                return; // a file system that cannot flush folders (some network mounts) says so with EINVAL
+            }
+
+            ThrowUnlessInterrupted("fsync of folder", path);
+        }
+    }
+
+    private static void ThrowUnlessInterrupted(string call, string path)
+    {
+        var error = Marshal.GetLastPInvokeError();
+        if (error != Interrupted)
+        {
+            throw new IOException($"{call} {path} failed: {Marshal.GetLastPInvokeErrorMessage()}", error);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
+    private static partial int FDataSync(SafeFileHandle file);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int FSync(SafeFileHandle file);
+
+    [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
+    private static partial int FAllocate(SafeFileHandle file, int mode, long offset, long length);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial SafeFileHandle Open(string path, int flags);
+}
