@@ -38,6 +38,7 @@ public static class CatalogKeys
     public const string TermPrefix = "terms/";
 
     /// <summary>The end of the persisted window of timestamps.</summary>
+    public const string ReaderPrefix = "readers/";
     public const string Tso = "tso";
 
     /// <summary>The end of the persisted window of ids.</summary>
@@ -78,6 +79,10 @@ public static class CatalogKeys
     public static string Assignment(PChannel channel) => AssignmentPrefix + Part(channel.Name);
 
     /// <summary>sessions/{node} → <see cref="Core.Catalog.NodeSession"/>, under the node's lease.</summary>
+    /// <summary>What a reader still needs of a log (S3): <c>readers/{pchannel}/{node}</c>.</summary>
+    public static string Reader(PChannel channel, long nodeId) => Readers(channel) + Number(nodeId);
+    public static string Readers(PChannel channel) => $"{ReaderPrefix}{Part(channel.Name)}/";
+
     public static string Session(long nodeId) => SessionPrefix + Number(nodeId);
 
     /// <summary>terms/{what}/{name} → the newest term as text, e.g. terms/data/{pchannel}.</summary>

@@ -1,0 +1,68 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using MiniMilvus.Core;
+using MiniMilvus.Core.Errors;
+using MiniMilvus.Core.Schema;
+using MiniMilvus.Core.Time;
+
+namespace MiniMilvus.Storage.Segments;
+
+/// <summary>One column file of a segment. <see cref="Checksum"/> is the CRC32C of the whole object.</summary>
+public sealed record SegmentFile(FieldId Field, DataType Type, string Path, long Bytes, uint Checksum);
+
+/// <summary>
+/// What a sealed segment consists of; written last, so that whoever sees it sees all (docs/formats/segment.md). Named by the attempt that wrote it;
+/// the catalogue's record names the one that counts.
+/// </summary>
+public sealed record SegmentManifest
+{
+    public const int CurrentVersion = 1;
+
+    public int FormatVersion { get; init; } = CurrentVersion;
+    public required SegmentId Segment { get; init; }
+    public required CollectionId Collection { get; init; }
+    public required PartitionId Partition { get; init; }
+    public required VChannel Channel { get; init; }
+    public required long Attempt { get; init; }
+    /// <summary>The data node's term that wrote it (S9).</summary>
+    public required Term Term { get; init; }
+    public required int SchemaVersion { get; init; }
+    public required FieldId PrimaryKey { get; init; }
+    public required int Rows { get; init; }
+    public required Timestamp MinTick { get; init; }
+    public required Timestamp MaxTick { get; init; }
+    public required LogPosition Start { get; init; }
+    public required LogPosition End { get; init; }
+    public required ImmutableArray<SegmentFile> Files { get; init; }
+
+    [JsonIgnore]
+    public long Bytes => Files.Sum(f => f.Bytes);
+
+    public byte[] Encode() => JsonSerializer.SerializeToUtf8Bytes(this, SegmentJson.Default.SegmentManifest);
+
+    public static SegmentManifest Decode(ReadOnlySpan<byte> json, string name)
+    {
+        SegmentManifest manifest;
+        try
+        {
+            manifest = JsonSerializer.Deserialize(json, SegmentJson.Default.SegmentManifest)
+                ?? throw MiniMilvusException.Corrupted($"{name}: expected a manifest, found null");
+        }
+        catch (Exception e) when (e is JsonException or NotSupportedException or ArgumentException or InvalidOperationException)
+        {
+            throw MiniMilvusException.Corrupted($"{name}: not a manifest: {e.Message}", e);
+        }
+
+        if (manifest.FormatVersion != CurrentVersion || manifest.Rows < 0 || manifest.Files.IsDefaultOrEmpty || manifest.Files.Any(f => f is null || f.Path is null))
+        {
+            throw MiniMilvusException.Corrupted($"{name}: expected a manifest of version {CurrentVersion} with files, found version {manifest.FormatVersion}");
+        }
+
+        return manifest;
+    }
+}
+
+[JsonSourceGenerationOptions(WriteIndented = true, UseStringEnumConverter = true)]
+[JsonSerializable(typeof(SegmentManifest))]
+internal sealed partial class SegmentJson : JsonSerializerContext;

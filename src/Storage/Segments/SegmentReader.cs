@@ -1,0 +1,72 @@
+using System.Collections.Immutable;
+using MiniMilvus.Core;
+using MiniMilvus.Core.Errors;
+using MiniMilvus.Core.Rows;
+using MiniMilvus.Storage.Checksums;
+using MiniMilvus.Storage.Objects;
+
+namespace MiniMilvus.Storage.Segments;
+
+/// <summary>
+/// Reads a sealed segment: the manifest, then the columns asked for, each verified against the manifest and its own checksum.
+/// Errors: NotFound (a file that the manifest names is gone), Corrupted (named, with expected and found), Unavailable.
+/// </summary>
+public sealed class SegmentReader
+{
+    private readonly IObjectStore _store;
+
+    private SegmentReader(IObjectStore store, SegmentManifest manifest, string path)
+    {
+        _store = store;
+        Manifest = manifest;
+        Path = path;
+    }
+
+    public SegmentManifest Manifest { get; }
+
+    public string Path { get; }
+
+    public static async ValueTask<SegmentReader> OpenAsync(IObjectStore store, string manifestPath, CancellationToken ct)
+    {
+        var json = await store.GetAsync(manifestPath, ct);
+        return new SegmentReader(store, SegmentManifest.Decode(json.Span, manifestPath), manifestPath);
+    }
+
+    /// <summary>One column; NotFound when the segment has none of that field (it was added to the schema later).</summary>
+    public async ValueTask<Column> ReadColumnAsync(FieldId field, CancellationToken ct)
+    {
+        var file = Manifest.Files.FirstOrDefault(f => f.Field == field)
+            ?? throw MiniMilvusException.NotFound(ErrorReason.FieldNotFound, $"{Path}: no column of field {field}");
+        var bytes = await _store.GetAsync(file.Path, ct);
+        var checksum = Crc32C.Of(bytes.Span);
+        if (bytes.Length != file.Bytes || checksum != file.Checksum)
+        {
+            throw MiniMilvusException.Corrupted($"{file.Path}: the manifest expects {file.Bytes} bytes with checksum {file.Checksum:x8}, found {bytes.Length} with {checksum:x8}");
+        }
+
+        var column = ColumnFile.Decode(bytes, field, file.Path);
+        return column.Count == Manifest.Rows && column.Type == file.Type
+            ? column
+            : throw MiniMilvusException.Corrupted($"{file.Path}: the manifest expects {Manifest.Rows} rows of {file.Type}, found {column.Count} of {column.Type}");
+    }
+
+    /// <summary>The commit tick of each row.</summary>
+    public async ValueTask<ReadOnlyMemory<long>> ReadTicksAsync(CancellationToken ct) =>
+        await ReadColumnAsync(FieldId.Timestamp, ct) is ScalarColumn<long> ticks
+            ? ticks.Values
+            : throw MiniMilvusException.Corrupted($"{Path}: the tick column is not of type Int64");
+
+    /// <summary>Every column but the ticks.</summary>
+    public async ValueTask<RowBatch> ReadRowsAsync(CancellationToken ct)
+    {
+        var columns = ImmutableArray.CreateBuilder<Column>();
+        foreach (var file in Manifest.Files.Where(f => f.Field != FieldId.Timestamp))
+        {
+            columns.Add(await ReadColumnAsync(file.Field, ct));
+        }
+
+        return columns.Any(c => c.Field == Manifest.PrimaryKey)
+            ? new RowBatch(Manifest.PrimaryKey, columns.ToImmutable())
+            : throw MiniMilvusException.Corrupted($"{Path}: no column of the primary key {Manifest.PrimaryKey}");
+    }
+}
