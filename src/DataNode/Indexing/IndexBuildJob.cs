@@ -1,0 +1,58 @@
+using System.Buffers;
+using Microsoft.Extensions.Logging;
+using MiniMilvus.Core.Catalog;
+using MiniMilvus.Core.Errors;
+using MiniMilvus.Core.Events;
+using MiniMilvus.Core.Rows;
+using MiniMilvus.Core.Time;
+using MiniMilvus.Index.Distances;
+using MiniMilvus.Index.Hnsw;
+using MiniMilvus.Index.Vectors;
+using MiniMilvus.Storage.Objects;
+using MiniMilvus.Storage.Segments;
+
+namespace MiniMilvus.DataNode.Indexing;
+
+/// <summary>Station 17: reads a flushed segment's vectors, builds the graph on the compute pool, stores it as a checksummed index file, and commits that.</summary>
+internal sealed class IndexBuildJob(IObjectStore objects, IComputePool compute, TimeProvider time, IStationSink stations, Metrics metrics, ILogger log)
+{
+    /// <summary>Returns when the index is committed, or when the catalogue no longer wants it.</summary>
+    public async Task BuildAsync(MissingIndex missing, CancellationToken ct)
+    {
+        var (lease, _, segment, index) = missing;
+        var began = time.GetTimestamp();
+        try
+        {
+            var reader = await SegmentReader.OpenAsync(objects, segment.ManifestPath, ct);
+            if (await reader.ReadColumnAsync(index.Field, ct) is not FloatVectorColumn vectors)
+            {
+                throw MiniMilvusException.Corrupted($"{segment.ManifestPath}: expected float vectors in field {index.Field}");
+            }
+
+            var graph = await compute.RunAsync(() => Build(vectors, index, ct), ct);
+            var attempt = await lease.AllocateIdAsync(ct);
+            var path = ObjectPaths.IndexFile(segment.Collection, segment.Partition, segment.Id, index.Id, attempt);
+            var bytes = await IndexFile.WriteAsync(objects, path, index.Id, new ReadOnlySequence<byte>(graph), ct);
+            await lease.CommitAsync(new CommitIndex(segment.Channel, lease.Term, segment.Id, new SegmentIndexRecord(index.Id, index.Field, path, bytes)), ct);
+            Log.IndexBuilt(log, segment.Id, index.Id, vectors.Count, bytes);
+            metrics.IndexBuilt(time.GetElapsedTime(began));
+            if (stations.IsEnabled)
+            {
+                stations.Emit(new StationEvent(Station.IndexBuilt, segment.Channel.Name, segment.MaxTick, segment.End, vectors.Count));
+            }
+        }
+        catch (MiniMilvusException e) when (e.Kind is ErrorKind.NotFound or ErrorKind.Conflict)
+        {
+            Log.IndexUnwanted(log, segment.Id, index.Id, e.Message); // Segment, collection or index was dropped meanwhile.
+        }
+    }
+
+    private static ReadOnlyMemory<byte> Build(FloatVectorColumn vectors, IndexRecord index, CancellationToken ct)
+    {
+        var source = new ContiguousVectors(new VectorSpace(index.Metric, vectors.Dim), vectors.Values);
+        var graph = HnswGraph.Build(source, IndexPlan.Options(index), ct);
+        var bytes = new ArrayBufferWriter<byte>();
+        graph.WriteTo(bytes);
+        return bytes.WrittenMemory;
+    }
+}

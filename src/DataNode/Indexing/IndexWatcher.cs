@@ -1,0 +1,104 @@
+using MiniMilvus.Core;
+using MiniMilvus.Core.Catalog;
+using MiniMilvus.Core.Errors;
+using MiniMilvus.DataNode.Channels;
+using MiniMilvus.Storage.Catalog;
+
+namespace MiniMilvus.DataNode.Indexing;
+
+/// <summary>An index that a flushed segment lacks.</summary>
+internal sealed record MissingIndex(ChannelLease Lease, CollectionRecord Collection, SegmentRecord Segment, IndexRecord Index);
+
+/// <summary>
+/// Follows the catalogue and has every flushed segment of this node's channels indexed, whether the segment or the index came first.
+/// At most <see cref="DataNodeOptions.IndexConcurrency"/> builds at a time; the lowest segment first.
+/// </summary>
+internal sealed class IndexWatcher(CatalogView catalog, IReadOnlyList<ChannelLease> leases, IndexBuildJob build, Retry retry, DataNodeOptions options)
+{
+    // Built, or no longer wanted; kept until the catalogue shows the same.
+    private readonly HashSet<(SegmentId, long)> _settled = [];
+
+    public async Task RunAsync(CancellationToken ct)
+    {
+        await retry.RunAsync("reading the catalogue", token => catalog.RefreshAsync(token), ct);
+        var running = new Dictionary<(SegmentId, long), Task>();
+        Task? changed = null;
+        var seen = 0L;
+        try
+        {
+            while (true)
+            {
+                if (changed is null)
+                {
+                    seen = catalog.Current.Revision;
+                    changed = catalog.ChangedAsync(seen, ct).AsTask();
+                }
+
+                var missing = Missing(catalog.Current).ToList();
+                _settled.IntersectWith(missing.Select(m => (m.Segment.Id, m.Index.Id)));
+                foreach (var one in missing)
+                {
+                    var key = (one.Segment.Id, one.Index.Id);
+                    if (running.Count < options.IndexConcurrency && !_settled.Contains(key) && !running.ContainsKey(key))
+                    {
+                        running.Add(key, BuildAsync(one, ct));
+                    }
+                }
+
+                await Task.WhenAny([changed, .. running.Values]);
+                if (changed.IsCompleted)
+                {
+                    await changed;
+                    changed = null;
+                }
+
+                foreach (var (key, task) in running.Where(r => r.Value.IsCompleted).ToArray())
+                {
+                    running.Remove(key);
+                    await task;
+                    _settled.Add(key);
+                }
+            }
+        }
+        finally
+        {
+            // Only reached on cancellation or failure, both of which cancel the builds; their own errors come second.
+            await Task.WhenAll(running.Values).ContinueWith(static t => _ = t.Exception, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Current);
+        }
+    }
+
+    private async Task BuildAsync(MissingIndex missing, CancellationToken ct)
+    {
+        try
+        {
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, missing.Lease.Lost);
+            await build.BuildAsync(missing, either.Token);
+        }
+        catch (MiniMilvusException e) when (e.Kind == ErrorKind.Fenced)
+        {
+            missing.Lease.Lose(); // The channel's worker ends and says so.
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            // The channel was lost meanwhile: its next data node builds the index.
+        }
+    }
+
+    private IEnumerable<MissingIndex> Missing(CatalogSnapshot snapshot)
+    {
+        foreach (var collection in snapshot.Collections.Values.Where(c => c.State == DdlState.Created && !c.Indexes.IsEmpty).OrderBy(c => c.Id))
+        {
+            foreach (var segment in snapshot.SegmentsOf(collection.Id).Values.Where(s => s.State == SegmentState.Flushed))
+            {
+                var lease = leases.FirstOrDefault(l => l.Channel == segment.Channel.PChannel && !l.Lost.IsCancellationRequested);
+                foreach (var index in collection.Indexes)
+                {
+                    if (lease is not null && IndexPlan.IsGraph(collection.Schema, index) && segment.Indexes.All(i => i.IndexId != index.Id))
+                    {
+                        yield return new MissingIndex(lease, collection, segment, index);
+                    }
+                }
+            }
+        }
+    }
+}
