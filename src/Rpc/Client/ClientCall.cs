@@ -97,14 +97,7 @@ internal sealed class ClientCall<TRequest, TResponse>(GrpcChannel channel, Metho
         }
     }
 
-    public void Dispose()
-    {
-        if (!HasEnded)
-        {
-            Cancel();
-            Fail(new OperationCanceledException());
-        }
-    }
+    public void Dispose() => Cancel();
 
     internal async Task<TResponse> RunUnaryAsync(TRequest request)
     {
@@ -184,10 +177,15 @@ internal sealed class ClientCall<TRequest, TResponse>(GrpcChannel channel, Metho
         }
     }
 
+    /// <summary>Ends the call for its caller, whether or not anybody is reading or writing, and resets it on the wire.</summary>
     internal void Cancel()
     {
-        _cancelled = true;
-        _cancel.Cancel();
+        if (!HasEnded)
+        {
+            _cancelled = true;
+            _cancel.Cancel();
+            Fail(new OperationCanceledException());
+        }
     }
 
     /// <summary>Ends the call with a failure unless it has ended; gives the exception that the caller sees.</summary>

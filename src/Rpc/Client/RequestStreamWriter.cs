@@ -98,7 +98,10 @@ internal sealed class RequestStreamWriter<TRequest, TResponse>(ClientCall<TReque
         }
 
         _stream.TrySetResult(stream);
-        await _completed.Task.WaitAsync(cancellationToken);
+
+        // Until the call ends, even where the stream was reset: the reason is in the response, and a body that fails first would hide it.
+        await _completed.Task;
+        cancellationToken.ThrowIfCancellationRequested();
     }
 
     protected override bool TryComputeLength(out long length)
