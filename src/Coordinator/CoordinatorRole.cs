@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.Extensions.Logging;
 using MiniMilvus.Coordinator.Channels;
 using MiniMilvus.Coordinator.Ddl;
@@ -139,7 +140,7 @@ public sealed class CoordinatorRole : ICoordinator, IChannelAssigner
         }
 
         var key = CatalogKeys.Reader(channel, nodeId);
-        await _meta.TransactAsync([], [new MetaOperation.Put(key, CatalogCodec.Encode(position))], ct);
+        await _meta.TransactAsync([], [new MetaOperation.Put(key, Encoding.ASCII.GetBytes(position.ToString()))], ct);
     }
 
     /// <inheritdoc/>

@@ -22,5 +22,16 @@ public readonly record struct LogPosition(long Segment, long Entry) : IComparabl
     public static bool operator <=(LogPosition a, LogPosition b) => a.CompareTo(b) <= 0;
     public static bool operator >=(LogPosition a, LogPosition b) => a.CompareTo(b) >= 0;
 
+    /// <summary>Reads what <see cref="ToString"/> wrote.</summary>
+    public static LogPosition Parse(string text)
+    {
+        var slash = text.IndexOf('/', StringComparison.Ordinal);
+        return slash > 0
+            && long.TryParse(text.AsSpan(0, slash), NumberStyles.None, CultureInfo.InvariantCulture, out var segment)
+            && long.TryParse(text.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var entry)
+            ? new LogPosition(segment, entry)
+            : throw new FormatException($"log position: expected 'segment/entry', found '{text}'");
+    }
+
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Segment}/{Entry}");
 }

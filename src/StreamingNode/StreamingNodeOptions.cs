@@ -1,4 +1,4 @@
-using MiniMilvus.StreamingNode.TimeTick;
+using MiniMilvus.StreamingNode.Ticks;
 
 namespace MiniMilvus.StreamingNode;
 

@@ -46,7 +46,7 @@ public sealed class StreamingNodeRole(
             while (true)
             {
                 var snapshot = catalog.Current;
-                foreach (var assignment in snapshot.Assignments)
+                foreach (var assignment in snapshot.Assignments.Values)
                 {
                     if (assignment.NodeId == node)
                     {
@@ -108,9 +108,9 @@ public sealed class StreamingNodeRole(
             }
 
             await using var owner = await ChannelOwner.OpenAsync(
-                assignment, woodpecker, coordinator, catalog.Current.Collections, options, time, stations, ct);
+                assignment, woodpecker, coordinator, catalog.Current.Collections.Values, options, time, stations, ct);
             _service.Add(owner);
-            Log.ChannelOpened(logger, assignment.Channel, assignment.Term, owner.Confirmed, catalog.Current.Collections.Count());
+            Log.ChannelOpened(logger, assignment.Channel, assignment.Term, owner.Confirmed, catalog.Current.Collections.Values.Count());
             using var stopTruncation = CancellationTokenSource.CreateLinkedTokenSource(ct);
             var truncation = TruncateAsync(owner, stopTruncation.Token);
             try

@@ -31,7 +31,7 @@ internal sealed class ChannelAssigner(IMetaStore meta, CoordinatorOptions option
     {
         foreach (var entry in (await meta.RangeAsync(CatalogKeys.AssignmentPrefix, ct)).Entries)
         {
-            var assignment = CatalogCodec.DecodeAssignment(entry.Value);
+            var assignment = CatalogCodec.Assignment(entry);
             _current[assignment.Channel] = assignment;
         }
     }
@@ -96,7 +96,7 @@ internal sealed class ChannelAssigner(IMetaStore meta, CoordinatorOptions option
         while (true)
         {
             var stored = await meta.GetAsync(key, ct);
-            var term = new Term((stored is null ? 0 : CatalogCodec.DecodeAssignment(stored.Value).Term.Value) + 1);
+            var term = new Term((stored is null ? 0 : CatalogCodec.Assignment(stored).Term.Value) + 1);
             var assignment = new ChannelAssignment(channel, term, node.NodeId, node.Address);
             var result = await meta.TransactAsync(
                 [new MetaCompare.ModRevision(key, stored?.ModRevision ?? 0)],

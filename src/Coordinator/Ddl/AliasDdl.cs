@@ -33,7 +33,7 @@ internal sealed class AliasDdl(DdlContext context)
         var old = await context.Meta.GetAsync(key, ct);
         if (isNew && old is not null)
         {
-            return CatalogCodec.DecodeAlias(old.Value).Collection == record.Id
+            return CatalogCodec.Alias(old).Collection == record.Id
                 ? old.ModRevision
                 : throw MiniMilvusException.Conflict(ErrorReason.AliasAlreadyExists, $"{alias} is alias to another collection: alias already exist");
         }

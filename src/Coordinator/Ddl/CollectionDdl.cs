@@ -56,7 +56,7 @@ internal sealed class CollectionDdl(DdlContext context, IReadOnlyList<PChannel> 
         var name = CatalogKeys.CollectionName(command.Database, schema.Name);
         var intent = await context.Meta.TransactAsync(
             [MetaCompare.IsAbsent(name)],
-            [new MetaOperation.Put(name, CatalogCodec.Encode(id)), new MetaOperation.Put(CatalogKeys.Collection(id), CatalogCodec.Encode(record))],
+            [new MetaOperation.Put(name, CatalogCodec.Encode(id.Value)), new MetaOperation.Put(CatalogKeys.Collection(id), CatalogCodec.Encode(record))],
             ct);
         if (!intent.Succeeded)
         {
@@ -79,9 +79,9 @@ internal sealed class CollectionDdl(DdlContext context, IReadOnlyList<PChannel> 
             return (await context.Meta.RangeAsync(CatalogKeys.Database(command.Database), ct)).Revision; // Milvus: dropping what is not there succeeds.
         }
 
-        foreach (var entry in (await context.Meta.RangeAsync(CatalogKeys.AliasPrefix(command.Database), ct)).Entries)
+        foreach (var entry in (await context.Meta.RangeAsync(CatalogKeys.Aliases(command.Database), ct)).Entries)
         {
-            if (CatalogCodec.DecodeAlias(entry.Value) is { } alias && alias.Collection == found.Record.Id)
+            if (CatalogCodec.Alias(entry) is { } alias && alias.Collection == found.Record.Id)
             {
                 throw MiniMilvusException.Invalid($"unable to drop the collection [{command.Name}] because it has associated aliases [{alias.Alias}], please remove all aliases before dropping the collection");
             }
@@ -105,7 +105,7 @@ internal sealed class CollectionDdl(DdlContext context, IReadOnlyList<PChannel> 
     {
         foreach (var entry in (await context.Meta.RangeAsync(CatalogKeys.CollectionPrefix, ct)).Entries)
         {
-            var record = CatalogCodec.DecodeCollection(entry.Value);
+            var record = CatalogCodec.Collection(entry);
             switch (record.State)
             {
                 case DdlState.Creating: await FinishCreateAsync(record, ct); break;
@@ -136,7 +136,7 @@ internal sealed class CollectionDdl(DdlContext context, IReadOnlyList<PChannel> 
         await context.AppendToShardsAsync(record, new CreateCollectionBody(record.Id, record.Schema), ct);
         var key = CatalogKeys.Collection(record.Id);
         var entry = await context.Meta.GetAsync(key, ct) ?? throw MiniMilvusException.Unavailable($"collection '{record.Name}' was dropped while it was being created");
-        var current = CatalogCodec.DecodeCollection(entry.Value);
+        var current = CatalogCodec.Collection(entry);
         if (current.State != DdlState.Creating)
         {
             return entry.ModRevision;
@@ -152,7 +152,7 @@ internal sealed class CollectionDdl(DdlContext context, IReadOnlyList<PChannel> 
         await context.AppendToShardsAsync(record, new DropCollectionBody(record.Id), ct);
         var gone = ImmutableArray.CreateBuilder<MetaOperation>();
         gone.Add(new MetaOperation.Delete(CatalogKeys.Collection(record.Id)));
-        foreach (var prefix in new[] { CatalogKeys.SegmentPrefix(record.Id), CatalogKeys.DeleteFilePrefix(record.Id) })
+        foreach (var prefix in new[] { CatalogKeys.Segments(record.Id), CatalogKeys.DeleteFiles(record.Id) })
         {
             foreach (var entry in (await context.Meta.RangeAsync(prefix, ct)).Entries)
             {
@@ -166,7 +166,7 @@ internal sealed class CollectionDdl(DdlContext context, IReadOnlyList<PChannel> 
         }
 
         // Files first: while the record stands, a crash here resumes the drop; ids are never given again, so nothing new has these keys.
-        foreach (var prefix in new[] { ObjectPaths.CollectionSegments(record.Id), ObjectPaths.CollectionDeletes(record.Id) })
+        foreach (var prefix in new[] { ObjectPaths.CollectionPrefix(record.Id), ObjectPaths.DeletesPrefix(record.Id) })
         {
             await foreach (var file in objects.ListAsync(prefix, ct))
             {

@@ -35,7 +35,7 @@ internal sealed class DatabaseDdl(DdlContext context)
         }
 
         var entry = await context.RequireDatabaseAsync(command.Database, ct);
-        if (!(await context.Meta.RangeAsync(CatalogKeys.CollectionNamePrefix(command.Database), ct)).Entries.IsEmpty)
+        if (!(await context.Meta.RangeAsync(CatalogKeys.CollectionNames(command.Database), ct)).Entries.IsEmpty)
         {
             throw MiniMilvusException.Invalid($"database '{command.Database}' is not empty: drop its collections first");
         }

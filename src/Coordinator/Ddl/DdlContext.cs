@@ -31,10 +31,10 @@ internal sealed class DdlContext(IMetaStore meta, IStreamingClient streaming, II
     public async ValueTask<(CollectionRecord Record, MetaEntry Entry)?> FindAsync(string database, string name, bool alias, CancellationToken ct)
     {
         var named = await meta.GetAsync(CatalogKeys.CollectionName(database, name), ct);
-        CollectionId? id = named is null ? null : CatalogCodec.DecodeCollectionId(named.Value);
+        CollectionId? id = named is null ? null : new CollectionId(CatalogCodec.Number(named));
         if (id is null && alias && await meta.GetAsync(CatalogKeys.Alias(database, name), ct) is { } aliased)
         {
-            id = CatalogCodec.DecodeAlias(aliased.Value).Collection;
+            id = CatalogCodec.Alias(aliased).Collection;
         }
 
         if (id is not { } found || await meta.GetAsync(CatalogKeys.Collection(found), ct) is not { } entry)
@@ -42,7 +42,7 @@ internal sealed class DdlContext(IMetaStore meta, IStreamingClient streaming, II
             return null;
         }
 
-        return (CatalogCodec.DecodeCollection(entry.Value), entry);
+        return (CatalogCodec.Collection(entry), entry);
     }
 
     public async ValueTask<(CollectionRecord Record, MetaEntry Entry)> RequireAsync(string database, string name, CancellationToken ct)

@@ -62,7 +62,7 @@ internal sealed class DdlExecutor(DdlContext context, IReadOnlyList<PChannel> ch
             [MetaCompare.IsAbsent(to), MetaCompare.IsAbsent(CatalogKeys.Alias(command.Database, command.NewName)), new MetaCompare.ModRevision(entry.Key, entry.ModRevision)],
             [
                 new MetaOperation.Delete(CatalogKeys.CollectionName(command.Database, record.Name)),
-                new MetaOperation.Put(to, CatalogCodec.Encode(record.Id)),
+                new MetaOperation.Put(to, CatalogCodec.Encode(record.Id.Value)),
                 new MetaOperation.Put(entry.Key, CatalogCodec.Encode(renamed)),
             ],
             ct);

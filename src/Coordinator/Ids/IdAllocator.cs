@@ -19,7 +19,7 @@ internal sealed class IdAllocator(IMetaStore meta, long window) : IIdAllocator
 
     public async Task StartAsync(CancellationToken ct)
     {
-        var stored = await meta.GetAsync(CatalogKeys.IdLimit, ct);
+        var stored = await meta.GetAsync(CatalogKeys.Ids, ct);
         _revision = stored?.ModRevision ?? 0;
         _next = _limit = stored is null ? FirstId : BinaryPrimitives.ReadInt64BigEndian(stored.Value.Span);
     }
@@ -47,8 +47,8 @@ internal sealed class IdAllocator(IMetaStore meta, long window) : IIdAllocator
         var value = new byte[8];
         BinaryPrimitives.WriteInt64BigEndian(value, limit);
         var result = await meta.TransactAsync(
-            [new MetaCompare.ModRevision(CatalogKeys.IdLimit, _revision)],
-            [new MetaOperation.Put(CatalogKeys.IdLimit, value)],
+            [new MetaCompare.ModRevision(CatalogKeys.Ids, _revision)],
+            [new MetaOperation.Put(CatalogKeys.Ids, value)],
             ct);
         if (result.Succeeded)
         {
@@ -56,7 +56,7 @@ internal sealed class IdAllocator(IMetaStore meta, long window) : IIdAllocator
             return;
         }
 
-        var stored = await meta.GetAsync(CatalogKeys.IdLimit, ct);
+        var stored = await meta.GetAsync(CatalogKeys.Ids, ct);
         if (stored is null || !stored.Value.Span.SequenceEqual(value))
         {
             throw MiniMilvusException.Fenced("the id limit was moved by another coordinator");

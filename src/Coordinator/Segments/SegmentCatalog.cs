@@ -1,3 +1,4 @@
+using System.Text;
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using MiniMilvus.Core;
@@ -17,13 +18,13 @@ internal sealed class SegmentCatalog(IMetaStore meta, Action<PChannel, Term> req
     /// <summary>Makes the caller the one data node of a pchannel, in a new term.</summary>
     public async ValueTask<Term> AcquireDataChannelAsync(PChannel channel, CancellationToken ct)
     {
-        var key = CatalogKeys.DataTerm(channel);
+        var key = CatalogKeys.Term("data", channel.Name);
         while (true)
         {
             var stored = await meta.GetAsync(key, ct);
-            var term = new Term((stored is null ? 0 : CatalogCodec.DecodeTerm(stored.Value).Value) + 1);
+            var term = new Term((stored is null ? 0 : new Term(CatalogCodec.Number(stored)).Value) + 1);
             var result = await meta.TransactAsync(
-                [new MetaCompare.ModRevision(key, stored?.ModRevision ?? 0)], [new MetaOperation.Put(key, CatalogCodec.Encode(term))], ct);
+                [new MetaCompare.ModRevision(key, stored?.ModRevision ?? 0)], [new MetaOperation.Put(key, CatalogCodec.Encode(term.Value))], ct);
             if (result.Succeeded)
             {
                 return term;
@@ -63,7 +64,7 @@ internal sealed class SegmentCatalog(IMetaStore meta, Action<PChannel, Term> req
             case AdvanceCheckpoint advance:
                 await PutAsync(commit, CatalogKeys.Checkpoint(advance.Channel), stored =>
                 {
-                    var old = stored is null ? null : CatalogCodec.DecodeCheckpoint(stored.Value);
+                    var old = stored is null ? null : CatalogCodec.Checkpoint(stored);
                     var isForward = old is null || advance.Position > old.Position || (advance.Position == old.Position && advance.Tick > old.Tick);
                     return isForward ? CatalogCodec.Encode(new ChannelCheckpoint(advance.Channel, advance.Position, advance.Tick, advance.Term)) : null;
                 }, ct);
@@ -75,8 +76,8 @@ internal sealed class SegmentCatalog(IMetaStore meta, Action<PChannel, Term> req
 
     private async ValueTask CommitIndexAsync(CommitIndex commit, CancellationToken ct)
     {
-        var segments = await meta.RangeAsync(CatalogKeys.SegmentsPrefix, ct);
-        var found = segments.Entries.Select(e => CatalogCodec.DecodeSegment(e.Value)).FirstOrDefault(s => s.Id == commit.Segment);
+        var segments = await meta.RangeAsync(CatalogKeys.SegmentPrefix, ct);
+        var found = segments.Entries.Select(e => CatalogCodec.Segment(e)).FirstOrDefault(s => s.Id == commit.Segment);
         if (found is null)
         {
             return; // The collection was dropped meanwhile.
@@ -94,13 +95,13 @@ internal sealed class SegmentCatalog(IMetaStore meta, Action<PChannel, Term> req
         while (true)
         {
             var owner = await meta.GetAsync(parent, ct);
-            if (owner is null || CatalogCodec.DecodeCollection(owner.Value).State == DdlState.Dropping)
+            if (owner is null || CatalogCodec.Collection(owner).State == DdlState.Dropping)
             {
                 return; // A dropped collection has no segments to commit (S5).
             }
 
             var stored = await meta.GetAsync(key, ct);
-            var old = stored is null ? null : CatalogCodec.DecodeSegment(stored.Value);
+            var old = stored is null ? null : CatalogCodec.Segment(stored);
             var changed = change(old);
             if (changed is null || ReferenceEquals(changed, old))
             {
@@ -120,7 +121,7 @@ internal sealed class SegmentCatalog(IMetaStore meta, Action<PChannel, Term> req
         }
     }
 
-    private async ValueTask PutAsync(SegmentCommit commit, string key, Func<MetaEntry?, byte[]?> change, CancellationToken ct)
+    private async ValueTask PutAsync(SegmentCommit commit, string key, Func<MetaEntry?, ReadOnlyMemory<byte>?> change, CancellationToken ct)
     {
         var fence = await FenceAsync(commit, ct);
         while (true)
@@ -145,7 +146,7 @@ internal sealed class SegmentCatalog(IMetaStore meta, Action<PChannel, Term> req
     /// <summary>The comparison that makes a commit of a stale term fail inside the transaction.</summary>
     private async ValueTask<ImmutableArray<MetaCompare>> FenceAsync(SegmentCommit commit, CancellationToken ct)
     {
-        ImmutableArray<MetaCompare> fence = [new MetaCompare.Value(CatalogKeys.DataTerm(commit.Channel.PChannel), CatalogCodec.Encode(commit.Term))];
+        ImmutableArray<MetaCompare> fence = [new MetaCompare.Value(CatalogKeys.Term("data", commit.Channel.PChannel.Name), CatalogCodec.Encode(commit.Term.Value))];
         await RequireAsync(fence, ct);
         return fence;
     }
@@ -158,7 +159,7 @@ internal sealed class SegmentCatalog(IMetaStore meta, Action<PChannel, Term> req
             if (stored is null || !stored.Value.Span.SequenceEqual(compare.Expected.Span))
             {
                 throw MiniMilvusException.Fenced(
-                    $"{compare.Key}: expected term {(stored is null ? "none" : CatalogCodec.DecodeTerm(stored.Value).ToString())}, found {CatalogCodec.DecodeTerm(compare.Expected)}");
+                    $"{compare.Key}: expected term {(stored is null ? "none" : new Term(CatalogCodec.Number(stored)).ToString())}, found {Encoding.ASCII.GetString(compare.Expected.Span)}");
             }
         }
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using MiniMilvus.Core.Catalog;
 using MiniMilvus.Core.Concurrency;
 using MiniMilvus.Storage.Catalog;
@@ -18,7 +19,7 @@ internal sealed class SessionRegistry(IMetaStore meta)
     public async Task StartAsync(CancellationToken ct)
     {
         await DeleteAllAsync(CatalogKeys.SessionPrefix, ct);
-        await DeleteAllAsync(CatalogKeys.ReadersPrefix, ct);
+        await DeleteAllAsync(CatalogKeys.ReaderPrefix, ct);
     }
 
     /// <returns>Sessions that the new one replaced.</returns>
@@ -54,8 +55,8 @@ internal sealed class SessionRegistry(IMetaStore meta)
     private async ValueTask ForgetAsync(long nodeId, CancellationToken ct)
     {
         _sessions.Remove(nodeId);
-        var readers = await meta.RangeAsync(CatalogKeys.ReadersPrefix, ct);
-        var suffix = CatalogKeys.ReaderSuffix(nodeId);
+        var readers = await meta.RangeAsync(CatalogKeys.ReaderPrefix, ct);
+        var suffix = string.Create(CultureInfo.InvariantCulture, $"/{nodeId}");
         var operations = readers.Entries.Where(e => e.Key.EndsWith(suffix, StringComparison.Ordinal))
             .Select(e => (MetaOperation)new MetaOperation.Delete(e.Key))
             .Append(new MetaOperation.Delete(CatalogKeys.Session(nodeId)));

@@ -24,7 +24,7 @@ internal sealed class TimestampOracle(IMetaStore meta, TimeProvider time, TimeSp
     /// <summary>Reads the old limit and begins above it.</summary>
     public async Task StartAsync(CancellationToken ct)
     {
-        var stored = await meta.GetAsync(CatalogKeys.TimestampLimit, ct);
+        var stored = await meta.GetAsync(CatalogKeys.Tso, ct);
         _limitRevision = stored?.ModRevision ?? 0;
         _limit = stored is null ? Timestamp.Zero : new Timestamp(BinaryPrimitives.ReadUInt64BigEndian(stored.Value.Span));
         _next = Timestamp.Later(_limit, Now());
@@ -85,8 +85,8 @@ internal sealed class TimestampOracle(IMetaStore meta, TimeProvider time, TimeSp
         var value = new byte[8];
         BinaryPrimitives.WriteUInt64BigEndian(value, limit.Value);
         var result = await meta.TransactAsync(
-            [new MetaCompare.ModRevision(CatalogKeys.TimestampLimit, _limitRevision)],
-            [new MetaOperation.Put(CatalogKeys.TimestampLimit, value)],
+            [new MetaCompare.ModRevision(CatalogKeys.Tso, _limitRevision)],
+            [new MetaOperation.Put(CatalogKeys.Tso, value)],
             ct);
         if (!result.Succeeded)
         {
@@ -104,7 +104,7 @@ internal sealed class TimestampOracle(IMetaStore meta, TimeProvider time, TimeSp
     /// <summary>A lost compare-and-set is our own when the reply was lost (W9): the stored value tells.</summary>
     private async ValueTask AdoptOwnAsync(Timestamp limit, byte[] value, CancellationToken ct)
     {
-        var stored = await meta.GetAsync(CatalogKeys.TimestampLimit, ct);
+        var stored = await meta.GetAsync(CatalogKeys.Tso, ct);
         if (stored is null || !stored.Value.Span.SequenceEqual(value))
         {
             throw MiniMilvusException.Fenced("the timestamp limit was moved by another coordinator");

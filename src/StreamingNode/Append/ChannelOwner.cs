@@ -10,7 +10,7 @@ using MiniMilvus.Core.Streaming;
 using MiniMilvus.Core.Time;
 using MiniMilvus.StreamingNode.Recovery;
 using MiniMilvus.StreamingNode.Tail;
-using MiniMilvus.StreamingNode.TimeTick;
+using MiniMilvus.StreamingNode.Ticks;
 using MiniMilvus.Woodpecker;
 
 namespace MiniMilvus.StreamingNode.Append;

@@ -1,3 +1,4 @@
+using System.Text;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Events;
 using MiniMilvus.Core.Time;
@@ -23,7 +24,7 @@ internal sealed class LogTruncation(IWoodpecker woodpecker, CatalogView catalog,
         var until = owner.Confirmed;
         await catalog.RefreshAsync(ct);
         var snapshot = catalog.Current;
-        foreach (var collection in snapshot.Collections)
+        foreach (var collection in snapshot.Collections.Values)
         {
             foreach (var vchannel in collection.Channels)
             {
@@ -34,9 +35,9 @@ internal sealed class LogTruncation(IWoodpecker woodpecker, CatalogView catalog,
             }
         }
 
-        foreach (var entry in (await meta.RangeAsync(CatalogKeys.ReaderPrefix(channel), ct)).Entries)
+        foreach (var entry in (await meta.RangeAsync(CatalogKeys.Readers(channel), ct)).Entries)
         {
-            until = LogPosition.Min(until, CatalogCodec.DecodePosition(entry.Value));
+            until = LogPosition.Min(until, LogPosition.Parse(Encoding.ASCII.GetString(entry.Value.Span)));
         }
 
         var marks = await woodpecker.GetWatermarksAsync(channel.Name, ct);

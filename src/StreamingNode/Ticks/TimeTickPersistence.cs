@@ -1,4 +1,4 @@
-namespace MiniMilvus.StreamingNode.TimeTick;
+namespace MiniMilvus.StreamingNode.Ticks;
 
 /// <summary>Whether idle ticks enter the log (<c>timetick.persist</c>, decision 2).</summary>
 public enum TimeTickPersistence
