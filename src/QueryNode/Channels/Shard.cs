@@ -1,0 +1,255 @@
+using MiniMilvus.Core;
+using MiniMilvus.Core.Events;
+using MiniMilvus.Core.Messages;
+using MiniMilvus.Core.Schema;
+using MiniMilvus.Core.Time;
+using MiniMilvus.QueryNode.Growing;
+using MiniMilvus.QueryNode.Sealed;
+
+namespace MiniMilvus.QueryNode.Channels;
+
+/// <summary>
+/// The state of one loaded vchannel. The log loop and the handoff change it under one lock, in short steps without I/O; reads take the
+/// published snapshot and tSafe and never the lock.
+/// </summary>
+internal sealed class Shard(VChannel channel, Func<CollectionSchema> schema, Func<FieldId, MetricType> metricOf, ShardParts parts)
+{
+    private readonly Lock _gate = new();
+    private readonly HashSet<SegmentId> _settled = [];
+    private readonly HashSet<PartitionId> _dropped = [];
+    private readonly DeleteBuffer _deletes = new();
+    private volatile ShardSnapshot _snapshot = ShardSnapshot.Empty;
+    private volatile Exception? _closed;
+
+    public VChannel Channel => channel;
+    public SafeTime SafeTime { get; } = new();
+    public ShardSnapshot Snapshot => _snapshot;
+
+    /// <summary>The snapshot for a read; throws when the shard has been closed, so that a read never takes nothing for all (Q6).</summary>
+    public ShardSnapshot Take()
+    {
+        var snapshot = _snapshot;
+        return _closed is { } reason ? throw reason : snapshot;
+    }
+
+    public int BufferedDeletes
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _deletes.Count;
+            }
+        }
+    }
+
+    /// <summary>Bytes that an insert will hold here; 0 when it is skipped (S5).</summary>
+    public long BytesOf(LogMessage message)
+    {
+        if (message.Body is not InsertBody insert)
+        {
+            return 0;
+        }
+
+        lock (_gate)
+        {
+            return Skips(insert) ? 0 : insert.Rows.Bytes;
+        }
+    }
+
+    /// <summary>Applies a message of this vchannel. Nothing in it is fatal: what belongs to settled segments or dropped partitions is skipped (S5).</summary>
+    /// <param name="bytes">What was taken from the growing budget for it.</param>
+    public void Apply(LogMessage message, long bytes)
+    {
+        switch (message.Body)
+        {
+            case InsertBody insert:
+                Insert(insert, message, bytes);
+                break;
+            case DeleteBody delete:
+                Delete(delete, message);
+                break;
+            case DropPartitionBody drop:
+                DropPartition(drop.Partition);
+                break;
+        }
+    }
+
+    /// <summary>Whether the sealed form of a segment is (or was) here, so that its rows in the log are passed over.</summary>
+    public bool IsSettled(SegmentId segment)
+    {
+        lock (_gate)
+        {
+            return _settled.Contains(segment);
+        }
+    }
+
+    public BufferedDelete[] DeletesFrom(int first)
+    {
+        lock (_gate)
+        {
+            return _deletes.From(first);
+        }
+    }
+
+    public void CutDeletes(LogPosition checkpoint)
+    {
+        lock (_gate)
+        {
+            _deletes.CutBelow(checkpoint);
+        }
+    }
+
+    /// <summary>
+    /// Shows a sealed segment instead of its growing form, in the step that applies the last of its deletes (Q2, Q3).
+    /// </summary>
+    /// <param name="appliedDeletes">How many of the buffered deletes the caller has applied already.</param>
+    public void Seal(SealedSegment segment, int appliedDeletes)
+    {
+        lock (_gate)
+        {
+            foreach (var delete in _deletes.From(appliedDeletes))
+            {
+                ApplyTo(segment, delete);
+            }
+
+            var shown = _snapshot;
+            var growing = shown.Growing.FirstOrDefault(g => g.Id == segment.Id);
+            _settled.Add(segment.Id);
+            var isDropped = _dropped.Contains(segment.Partition);
+            _snapshot = new ShardSnapshot(
+                growing is null ? shown.Growing : shown.Growing.Remove(growing),
+                isDropped ? shown.Sealed : shown.Sealed.RemoveAll(s => s.Id == segment.Id).Add(segment));
+            Retire(growing);
+            if (isDropped)
+            {
+                parts.Loader.Release(segment);
+            }
+        }
+    }
+
+    /// <summary>Takes a segment out of every later snapshot, for good.</summary>
+    public bool Release(SegmentId id)
+    {
+        lock (_gate)
+        {
+            _settled.Add(id);
+            return Remove(s => s == id, _ => false) > 0;
+        }
+    }
+
+    public void DropPartition(PartitionId partition)
+    {
+        lock (_gate)
+        {
+            _dropped.Add(partition);
+            Remove(_ => false, p => p == partition);
+        }
+    }
+
+    /// <summary>Gives everything back; reads that wait end with the failure.</summary>
+    public void Close(Exception reason)
+    {
+        // Before the snapshot empties: see Take.
+        _closed = reason;
+        lock (_gate)
+        {
+            Remove(_ => true, _ => true);
+        }
+
+        SafeTime.Fail(reason);
+    }
+
+    public static void ApplyTo(SealedSegment segment, in BufferedDelete delete)
+    {
+        if (delete.Partition == PartitionId.All || delete.Partition == segment.Partition)
+        {
+            segment.Delete(delete.Keys, delete.Tick);
+        }
+    }
+
+    private bool Skips(InsertBody insert) => _settled.Contains(insert.Segment) || _dropped.Contains(insert.Partition);
+
+    private void Insert(InsertBody insert, LogMessage message, long bytes)
+    {
+        GrowingSegment segment;
+        lock (_gate)
+        {
+            if (Skips(insert))
+            {
+                parts.Budget.Give(bytes);
+                return;
+            }
+
+            segment = _snapshot.Growing.FirstOrDefault(g => g.Id == insert.Segment) ?? Open(insert);
+            segment.Append(insert.Rows, message.CommitTick, bytes);
+        }
+
+        parts.Metrics.AddGrowingRows(insert.Rows.Count);
+        parts.Metrics.AddWaitingRows(insert.Rows.Count);
+        parts.Builder.Offer(segment);
+        if (parts.Stations.IsEnabled)
+        {
+            parts.Stations.Emit(new StationEvent(Station.GrowingVisible, channel.Name, message.CommitTick, message.Position, insert.Rows.Count));
+        }
+    }
+
+    private GrowingSegment Open(InsertBody insert)
+    {
+        var segment = GrowingSegment.Create(insert.Segment, insert.Partition, schema(), metricOf, parts.Options);
+        _snapshot = _snapshot with { Growing = _snapshot.Growing.Add(segment) };
+        return segment;
+    }
+
+    private void Delete(DeleteBody delete, LogMessage message)
+    {
+        lock (_gate)
+        {
+            _deletes.Add(new BufferedDelete(message.Position, message.CommitTick, delete.Partition, delete.Keys));
+            foreach (var segment in _snapshot.Segments)
+            {
+                if (delete.Partition == PartitionId.All || delete.Partition == segment.Partition)
+                {
+                    segment.Delete(delete.Keys, message.CommitTick);
+                }
+            }
+        }
+    }
+
+    private int Remove(Func<SegmentId, bool> byId, Func<PartitionId, bool> byPartition)
+    {
+        var shown = _snapshot;
+        var kept = new ShardSnapshot(
+            shown.Growing.RemoveAll(g => byId(g.Id) || byPartition(g.Partition)),
+            shown.Sealed.RemoveAll(s => byId(s.Id) || byPartition(s.Partition)));
+        _snapshot = kept;
+        foreach (var growing in shown.Growing.Except(kept.Growing))
+        {
+            Retire(growing);
+        }
+
+        foreach (var gone in shown.Sealed.Except(kept.Sealed))
+        {
+            parts.Loader.Release(gone);
+        }
+
+        return shown.Growing.Length + shown.Sealed.Length - kept.Growing.Length - kept.Sealed.Length;
+    }
+
+    private void Retire(GrowingSegment? growing)
+    {
+        if (growing is null)
+        {
+            return;
+        }
+
+        growing.Release();
+        parts.Metrics.AddGrowingRows(-growing.Rows);
+        parts.Metrics.AddWaitingRows(-growing.TakeWaiting(int.MaxValue));
+        parts.Budget.Give(growing.Bytes);
+    }
+}
+
+/// <summary>What all shards of a node share.</summary>
+internal sealed record ShardParts(
+    QueryNodeOptions Options, QueryNodeMetrics Metrics, IStationSink Stations, GraphBuilder Builder, GrowingBudget Budget, SealedLoader Loader);

@@ -1,0 +1,51 @@
+using MiniMilvus.Index.Hnsw;
+
+namespace MiniMilvus.QueryNode;
+
+/// <summary>The numbers of a query node. Components (clock, stores, pools) come through constructors.</summary>
+public sealed record QueryNodeOptions
+{
+    /// <summary>Where other processes reach this node; "" = in this process only.</summary>
+    public string Address { get; init; } = "";
+
+    /// <summary>How long a read waits for its guarantee before it fails with a retriable error (Q6).</summary>
+    public TimeSpan GuaranteeTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>A guarantee further ahead of the clock than this is refused (Q1).</summary>
+    public TimeSpan GuaranteeAheadMax { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Rows of a growing segment's first chunk; each next one doubles. A multiple of 64.</summary>
+    public int ChunkRowsMin { get; init; } = 4096;
+
+    /// <summary>Rows of a chunk at most. A multiple of 64.</summary>
+    public int ChunkRowsMax { get; init; } = 65536;
+
+    /// <summary>A chunk's graph is extended when so many of its rows wait for it.</summary>
+    public int GraphStepRows { get; init; } = 1024;
+
+    /// <summary>How the graphs of growing chunks are built.</summary>
+    public HnswOptions GrowingGraph { get; init; } = new() { EfConstruction = 100 };
+
+    /// <summary>Breadth of the graph walk for requests that name none.</summary>
+    public int EfDefault { get; init; } = 64;
+
+    /// <summary>Queries searched by one job of the compute pool.</summary>
+    public int QueriesPerJob { get; init; } = 16;
+
+    /// <summary>Bytes of growing rows at which this node stops reading the log until a handoff frees some (Q8).</summary>
+    public long GrowingBytesMax { get; init; } = 2L << 30;
+
+    /// <summary>Bytes of sealed segments above which no further one is loaded (Q8).</summary>
+    public long SealedBytesMax { get; init; } = 8L << 30;
+
+    /// <summary>Rows that one retrieve may return or sort.</summary>
+    public int RetrieveRowsMax { get; init; } = 4_000_000;
+
+    /// <summary>How often reader positions are reported to the coordinator, when they have changed (S3).</summary>
+    public TimeSpan ReportInterval { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Wait before a failed load or tail is tried again; doubles up to <see cref="RetryDelayMax"/>.</summary>
+    public TimeSpan RetryDelay { get; init; } = TimeSpan.FromMilliseconds(200);
+
+    public TimeSpan RetryDelayMax { get; init; } = TimeSpan.FromSeconds(15);
+}

@@ -1,0 +1,163 @@
+using Microsoft.Extensions.Logging;
+using MiniMilvus.Core;
+using MiniMilvus.Core.Catalog;
+using MiniMilvus.Core.Events;
+using MiniMilvus.QueryNode.Channels;
+using MiniMilvus.Storage.Catalog;
+
+namespace MiniMilvus.QueryNode.Sealed;
+
+/// <summary>
+/// Station 18: brings the flushed segments of a shard in, first as its target and then one by one as the catalogue shows them, each in one
+/// step (Q2, Q3). Segments are loaded one after the other, so delete files and buffered deletes always come from views that overlap.
+/// </summary>
+internal sealed class SegmentHandoff(VChannel channel, CollectionId collection, Shard shard, ShardParts parts, TimeProvider time, ILogger logger)
+{
+    /// <summary>Loads every flushed segment, with all deletes in files. Any failure fails the target: it is whole or not there.</summary>
+    public async Task LoadTargetAsync(CatalogSnapshot view, Action<int> total, Action loaded, CancellationToken ct)
+    {
+        if (view.FindCollection(collection) is not { } record)
+        {
+            return;
+        }
+
+        var flushed = Flushed(view, record).ToList();
+        total(flushed.Count);
+        var segments = new List<SealedSegment>();
+        try
+        {
+            foreach (var segment in flushed)
+            {
+                segments.Add(await parts.Loader.LoadAsync(segment, ct));
+                await parts.Loader.LoadIndexesAsync(segments[^1], segment, record, ct);
+                loaded();
+            }
+
+            await parts.Loader.ApplyDeletesAsync(segments, view.DeleteFilesOf(channel).Values, ct);
+        }
+        catch
+        {
+            segments.ForEach(parts.Loader.Release);
+            throw;
+        }
+
+        foreach (var segment in segments)
+        {
+            shard.Seal(segment, 0);
+        }
+
+        ReleaseGone(view, record);
+    }
+
+    /// <summary>Follows the catalogue until cancelled: hands off, swaps indexes in, releases, and cuts the delete buffer.</summary>
+    public async Task FollowAsync(CatalogView catalog, CatalogSnapshot view, Action<LogPosition> checkpointed, CancellationToken ct)
+    {
+        var delay = parts.Options.RetryDelay;
+        while (true)
+        {
+            var isComplete = await CatchUpAsync(view, delay, ct);
+            if (isComplete)
+            {
+                delay = parts.Options.RetryDelay;
+                if (view.CheckpointOf(channel) is { } checkpoint)
+                {
+                    // Only now: a segment loaded from this view needs no delete below this view's checkpoint any more.
+                    shard.CutDeletes(checkpoint.Position);
+                    checkpointed(checkpoint.Position);
+                }
+
+                view = await catalog.ChangedAsync(view.Revision, ct);
+            }
+            else
+            {
+                await Task.Delay(delay, time, ct);
+                delay = delay * 2 < parts.Options.RetryDelayMax ? delay * 2 : parts.Options.RetryDelayMax;
+                view = catalog.Current;
+            }
+        }
+    }
+
+    private async ValueTask<bool> CatchUpAsync(CatalogSnapshot view, TimeSpan delay, CancellationToken ct)
+    {
+        if (view.FindCollection(collection) is not { } record)
+        {
+            return true;
+        }
+
+        ReleaseGone(view, record);
+        var isComplete = true;
+        foreach (var segment in Flushed(view, record))
+        {
+            try
+            {
+                if (!shard.IsSettled(segment.Id))
+                {
+                    await HandOffAsync(segment, record, view, ct);
+                }
+                else if (shard.Snapshot.Sealed.FirstOrDefault(s => s.Id == segment.Id) is { } present
+                    && await parts.Loader.LoadIndexesAsync(present, segment, record, ct) > 0)
+                {
+                    Log.IndexLoaded(logger, channel, segment.Id);
+                }
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                // The growing form keeps answering, so nothing is missing: try again later.
+                Log.LoadFailed(logger, e, channel, segment.Id, delay);
+                isComplete = false;
+            }
+        }
+
+        return isComplete;
+    }
+
+    private async ValueTask HandOffAsync(SegmentRecord record, CollectionRecord collectionRecord, CatalogSnapshot view, CancellationToken ct)
+    {
+        var segment = await parts.Loader.LoadAsync(record, ct);
+        try
+        {
+            await parts.Loader.LoadIndexesAsync(segment, record, collectionRecord, ct);
+            await parts.Loader.ApplyDeletesAsync([segment], view.DeleteFilesOf(channel).Values.Where(f => f.MaxTick >= record.MinTick), ct);
+            // Most of the buffer outside the lock, the rest in the step that shows the segment.
+            var buffered = shard.DeletesFrom(0);
+            foreach (var delete in buffered)
+            {
+                Shard.ApplyTo(segment, delete);
+            }
+
+            shard.Seal(segment, buffered.Length);
+        }
+        catch
+        {
+            parts.Loader.Release(segment);
+            throw;
+        }
+
+        Log.HandedOff(logger, channel, record.Id, segment.Rows);
+        if (parts.Stations.IsEnabled)
+        {
+            parts.Stations.Emit(new StationEvent(Station.Handoff, channel.Name, record.MaxTick, record.End, segment.Rows));
+        }
+    }
+
+    private IEnumerable<SegmentRecord> Flushed(CatalogSnapshot view, CollectionRecord record) =>
+        view.SegmentsOf(collection).Values.Where(s => s.Channel == channel && s.State == SegmentState.Flushed && IsPresent(record, s.Partition));
+
+    private static bool IsPresent(CollectionRecord record, PartitionId partition) => record.Partitions.Any(p => p.Id == partition && p.State != DdlState.Dropping);
+
+    private void ReleaseGone(CatalogSnapshot view, CollectionRecord record)
+    {
+        var known = view.SegmentsOf(collection);
+        foreach (var dropped in known.Values.Where(s => s.Channel == channel && s.State == SegmentState.Dropped && !shard.IsSettled(s.Id)))
+        {
+            shard.Release(dropped.Id);
+            Log.Released(logger, channel, dropped.Id);
+        }
+
+        foreach (var gone in shard.Snapshot.Sealed.Where(s => !known.TryGetValue(s.Id, out var r) || r.State != SegmentState.Flushed || !IsPresent(record, s.Partition)))
+        {
+            shard.Release(gone.Id);
+            Log.Released(logger, channel, gone.Id);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+using System.Collections.Immutable;
+using MiniMilvus.Core;
+using MiniMilvus.Core.Query;
+using MiniMilvus.Core.Rows;
+using MiniMilvus.Core.Schema;
+using MiniMilvus.Core.Time;
+using MiniMilvus.Index.Bitmaps;
+using MiniMilvus.Index.Hnsw;
+using MiniMilvus.Index.Vectors;
+
+namespace MiniMilvus.QueryNode.Segments;
+
+/// <summary>Some rows of a segment that lie in one vector source.</summary>
+/// <param name="Graph">A graph over a prefix of the source, or null; rows above its count are scanned.</param>
+/// <param name="FirstRow">The segment's row that is the source's row 0.</param>
+/// <param name="Rows">How many of the source's rows a snapshot sees.</param>
+internal readonly record struct VectorPart(VectorSource Source, HnswGraph? Graph, int FirstRow, int Rows);
+
+/// <summary>Columns of consecutive rows of a segment.</summary>
+internal readonly record struct RowRun(ImmutableArray<Column> Columns, int FirstRow, int Rows);
+
+/// <summary>
+/// A segment in memory as reads see it, growing or sealed: rows in tick order with a delete mask. A row is visible at T iff
+/// insert tick ≤ T &lt; delete tick. Reads never block; changes come from the shard, under its lock.
+/// </summary>
+internal abstract class Segment(SegmentId id, PartitionId partition)
+{
+    public SegmentId Id { get; } = id;
+    public PartitionId Partition { get; } = partition;
+    public DeleteMask Deletes { get; } = new();
+    public abstract bool IsGrowing { get; }
+    public abstract bool IsIndexed { get; }
+    public abstract int Rows { get; }
+    public abstract long Bytes { get; }
+
+    /// <summary>Rows 0..n−1 that contain every row inserted at or before T.</summary>
+    public abstract int RowsAt(Timestamp at);
+
+    /// <summary>Of the rows below RowsAt(T), those inserted at or before T; null = all of them.</summary>
+    public virtual BitSet? InsertedAt(Timestamp at) => null;
+
+    public abstract Timestamp TickOf(int row);
+
+    public abstract PrimaryKey KeyOf(int row);
+
+    /// <summary>Adds the rows that have the key, in any order.</summary>
+    public abstract void FindKey(PrimaryKey key, List<int> rows);
+
+    /// <summary>The first rows as runs of columns, in row order.</summary>
+    public abstract IEnumerable<RowRun> Runs(int rows);
+
+    public abstract RowRun RunOf(int row);
+
+    public abstract void AddVectors(FieldId field, MetricType metric, int rows, List<VectorPart> to);
+
+    /// <summary>Applies one delete message (S6: only to rows inserted before it).</summary>
+    public void Delete(Column keys, Timestamp tick)
+    {
+        List<int>? doomed = null;
+        var found = new List<int>();
+        for (var i = 0; i < keys.Count; i++)
+        {
+            found.Clear();
+            FindKey(RowBatch.KeyOf(keys, i), found);
+            foreach (var row in found)
+            {
+                if (TickOf(row) < tick)
+                {
+                    (doomed ??= []).Add(row);
+                }
+            }
+        }
+
+        if (doomed is not null)
+        {
+            Deletes.Add(doomed, tick);
+        }
+    }
+
+    public LoadedSegment Describe() => new(Id, Partition, IsGrowing, Rows, Bytes, IsIndexed);
+}
