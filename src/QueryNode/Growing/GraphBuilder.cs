@@ -32,8 +32,8 @@ internal sealed class GraphBuilder(IComputePool pool, QueryNodeMetrics metrics, 
             try
             {
                 var linked = await pool.RunAsync(() => segment.Vectors.Sum(v => v.BuildStep(ct)), ct);
-                metrics.GraphsBuilt.Add(1);
                 metrics.AddWaitingRows(-segment.TakeWaiting(linked));
+                metrics.GraphsBuilt.Add(1);
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
