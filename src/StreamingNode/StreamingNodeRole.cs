@@ -33,14 +33,23 @@ public sealed class StreamingNodeRole(
     private readonly AppendService _service = new(time);
     private readonly Dictionary<PChannel, (ChannelAssignment Assignment, CancellationTokenSource Stop, Task Reign)> _reigns = [];
 
+    private long _node;
+
     /// <summary>What clients talk to.</summary>
     public IStreamingHandler Handler => _service;
+
+    /// <summary>Completes when the next channel has opened.</summary>
+    public Task Changed => _service.Changed;
+
+    /// <summary>Whether those of <paramref name="assignments"/> that name this node are open.</summary>
+    public bool HasOpened(IReadOnlyCollection<ChannelAssignment> assignments) =>
+        Volatile.Read(ref _node) != 0 && assignments.Where(a => a.NodeId == _node).All(_service.HasOpened) && assignments.Any(a => a.NodeId == _node);
 
     /// <summary>Runs until cancelled; throws the first failure that is not a channel's own.</summary>
     public async Task RunAsync(CancellationToken ct)
     {
         using var metrics = new Metrics(_service);
-        var node = await coordinator.RegisterAsync("streamingnode", address, ct);
+        _node = await coordinator.RegisterAsync("streamingnode", address, ct);
         try
         {
             while (true)
@@ -48,7 +57,7 @@ public sealed class StreamingNodeRole(
                 var snapshot = catalog.Current;
                 foreach (var assignment in snapshot.Assignments.Values)
                 {
-                    if (assignment.NodeId == node)
+                    if (assignment.NodeId == _node)
                     {
                         await FollowAsync(assignment, ct);
                     }

@@ -1,4 +1,4 @@
-using System.Buffers.Binary;
+using MiniMilvus.Coordinator.Limits;
 using MiniMilvus.Core.Concurrency;
 using MiniMilvus.Core.Errors;
 using MiniMilvus.Core.Time;
@@ -10,19 +10,14 @@ namespace MiniMilvus.Coordinator.Ids;
 /// <summary>Ids from a persisted window: a restart skips what was left of it, so no id is given twice.</summary>
 internal sealed class IdAllocator(IMetaStore meta, long window) : IIdAllocator
 {
-    private const long FirstId = 1_000;
+    private const ulong FirstId = 1_000;
 
     private readonly AsyncGate _gate = new();
+    private readonly PersistedLimit _persisted = new(meta, CatalogKeys.Ids);
     private long _next;
     private long _limit;
-    private long _revision;
 
-    public async Task StartAsync(CancellationToken ct)
-    {
-        var stored = await meta.GetAsync(CatalogKeys.Ids, ct);
-        _revision = stored?.ModRevision ?? 0;
-        _next = _limit = stored is null ? FirstId : BinaryPrimitives.ReadInt64BigEndian(stored.Value.Span);
-    }
+    public async Task StartAsync(CancellationToken ct) => _next = _limit = (long)Math.Max(await _persisted.TakeOverAsync(ct) ?? 0, FirstId);
 
     public async ValueTask<long> AllocateIdsAsync(int count, CancellationToken ct)
     {
@@ -34,34 +29,13 @@ internal sealed class IdAllocator(IMetaStore meta, long window) : IIdAllocator
         using var turn = await _gate.EnterAsync(ct);
         if (_next + count > _limit)
         {
-            await ExtendAsync(Math.Max(_limit, _next + count) + window, ct);
+            var limit = _next + count + window;
+            await _persisted.MoveAsync((ulong)limit, ct);
+            _limit = limit;
         }
 
         var first = _next;
         _next += count;
         return first;
-    }
-
-    private async ValueTask ExtendAsync(long limit, CancellationToken ct)
-    {
-        var value = new byte[8];
-        BinaryPrimitives.WriteInt64BigEndian(value, limit);
-        var result = await meta.TransactAsync(
-            [new MetaCompare.ModRevision(CatalogKeys.Ids, _revision)],
-            [new MetaOperation.Put(CatalogKeys.Ids, value)],
-            ct);
-        if (result.Succeeded)
-        {
-            (_revision, _limit) = (result.Revision, limit);
-            return;
-        }
-
-        var stored = await meta.GetAsync(CatalogKeys.Ids, ct);
-        if (stored is null || !stored.Value.Span.SequenceEqual(value))
-        {
-            throw MiniMilvusException.Fenced("the id limit was moved by another coordinator");
-        }
-
-        (_revision, _limit) = (stored.ModRevision, limit); // Our own write whose reply was lost (W9).
     }
 }

@@ -59,14 +59,14 @@ internal sealed class SegmentCatalog(IMetaStore meta, Action<PChannel, Term> req
                 break;
             case CommitDeletes deletes:
                 await PutAsync(commit, CatalogKeys.DeleteFile(deletes.File.Collection, deletes.Channel, deletes.File.Id),
-                    stored => stored is null ? CatalogCodec.Encode(deletes.File) : null, ct);
+                    stored => stored is null ? CatalogCodec.Encode(deletes.File) : default(ReadOnlyMemory<byte>?), ct);
                 break;
             case AdvanceCheckpoint advance:
                 await PutAsync(commit, CatalogKeys.Checkpoint(advance.Channel), stored =>
                 {
                     var old = stored is null ? null : CatalogCodec.Checkpoint(stored);
                     var isForward = old is null || advance.Position > old.Position || (advance.Position == old.Position && advance.Tick > old.Tick);
-                    return isForward ? CatalogCodec.Encode(new ChannelCheckpoint(advance.Channel, advance.Position, advance.Tick, advance.Term)) : null;
+                    return isForward ? CatalogCodec.Encode(new ChannelCheckpoint(advance.Channel, advance.Position, advance.Tick, advance.Term)) : default(ReadOnlyMemory<byte>?);
                 }, ct);
                 break;
             default:

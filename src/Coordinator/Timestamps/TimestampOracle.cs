@@ -1,4 +1,4 @@
-using System.Buffers.Binary;
+using MiniMilvus.Coordinator.Limits;
 using MiniMilvus.Core.Concurrency;
 using MiniMilvus.Core.Errors;
 using MiniMilvus.Core.Time;
@@ -17,16 +17,14 @@ internal sealed class TimestampOracle(IMetaStore meta, TimeProvider time, TimeSp
 
     private readonly Lock _lock = new();
     private readonly AsyncGate _extending = new();
+    private readonly PersistedLimit _persisted = new(meta, CatalogKeys.Tso);
     private Timestamp _next;
     private Timestamp _limit;
-    private long _limitRevision;
 
     /// <summary>Reads the old limit and begins above it.</summary>
     public async Task StartAsync(CancellationToken ct)
     {
-        var stored = await meta.GetAsync(CatalogKeys.Tso, ct);
-        _limitRevision = stored?.ModRevision ?? 0;
-        _limit = stored is null ? Timestamp.Zero : new Timestamp(BinaryPrimitives.ReadUInt64BigEndian(stored.Value.Span));
+        _limit = new Timestamp(await _persisted.TakeOverAsync(ct) ?? 0);
         _next = Timestamp.Later(_limit, Now());
         _limit = _next; // The first grant persists a new limit.
     }
@@ -82,35 +80,7 @@ internal sealed class TimestampOracle(IMetaStore meta, TimeProvider time, TimeSp
             limit = from.Plus((ulong)window.TotalMilliseconds << Timestamp.LogicalBits);
         }
 
-        var value = new byte[8];
-        BinaryPrimitives.WriteUInt64BigEndian(value, limit.Value);
-        var result = await meta.TransactAsync(
-            [new MetaCompare.ModRevision(CatalogKeys.Tso, _limitRevision)],
-            [new MetaOperation.Put(CatalogKeys.Tso, value)],
-            ct);
-        if (!result.Succeeded)
-        {
-            await AdoptOwnAsync(limit, value, ct);
-            return;
-        }
-
-        _limitRevision = result.Revision;
-        lock (_lock)
-        {
-            _limit = limit;
-        }
-    }
-
-    /// <summary>A lost compare-and-set is our own when the reply was lost (W9): the stored value tells.</summary>
-    private async ValueTask AdoptOwnAsync(Timestamp limit, byte[] value, CancellationToken ct)
-    {
-        var stored = await meta.GetAsync(CatalogKeys.Tso, ct);
-        if (stored is null || !stored.Value.Span.SequenceEqual(value))
-        {
-            throw MiniMilvusException.Fenced("the timestamp limit was moved by another coordinator");
-        }
-
-        _limitRevision = stored.ModRevision;
+        await _persisted.MoveAsync(limit.Value, ct);
         lock (_lock)
         {
             _limit = limit;

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using MiniMilvus.Core;
+using MiniMilvus.Core.Catalog;
 using MiniMilvus.Core.Concurrency;
 using MiniMilvus.Core.Errors;
 using MiniMilvus.Core.Messages;
@@ -21,6 +22,12 @@ internal sealed class AppendService(TimeProvider time) : IStreamingHandler
     private readonly AsyncSignal _changed = new();
 
     public IEnumerable<ChannelOwner> Owners => _owners.Values;
+
+    /// <summary>Pulses when a channel opens.</summary>
+    public Task Changed => _changed.Next;
+
+    public bool HasOpened(ChannelAssignment assignment) =>
+        _owners.TryGetValue(assignment.Channel, out var owner) && owner.Assignment.Term >= assignment.Term;
 
     public void Add(ChannelOwner owner)
     {

@@ -1,0 +1,89 @@
+using System.CommandLine;
+using MiniMilvus.Core.Errors;
+using MiniMilvus.Host.Configuration;
+
+namespace MiniMilvus.Host.Cli;
+
+/// <summary>The verbs of <c>minimilvus</c>: run (the default) and config.</summary>
+internal static class CommandLine
+{
+    private static readonly (string Option, string Key, string Help)[] Known =
+    [
+        ("--data", "DataFolder", "The folder that holds the log, the metadata and the segments"),
+        ("--listen", "Listen", "The address to listen on (default 127.0.0.1)"),
+        ("--grpc-port", "GrpcPort", "The Milvus gRPC port (default 19530; 0 = any free one)"),
+        ("--http-port", "HttpPort", "Health and metrics (default 9091; 0 = any free one)"),
+        ("--roles", "Roles", "Which roles to run, separated by commas (default all)"),
+        ("--coordinator", "CoordinatorAddress", "HOST:PORT of the coordinator, when it runs in another process"),
+        ("--log-level", "LogLevel", "Trace, Debug, Information, Warning, Error, Critical or None"),
+    ];
+
+    public static RootCommand Build()
+    {
+        var root = new RootCommand("MiniMilvus: a vector database in which the log is the database. Any setting is also --section.key VALUE; see `config`.");
+        var file = new Option<string?>("--config") { Description = "A settings file instead of ./appsettings.json", Recursive = true };
+        root.Add(file);
+        var options = Known.Select(k => (k.Key, Option: new Option<string?>(k.Option) { Description = k.Help, Recursive = true })).ToArray();
+        foreach (var (_, option) in options)
+        {
+            root.Add(option);
+        }
+
+        Settings Load(ParseResult parsed)
+        {
+            var given = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
+            foreach (var (key, option) in options)
+            {
+                if (parsed.GetValue(option) is { } value)
+                {
+                    given[key] = value;
+                }
+            }
+
+            AddDotted(parsed.UnmatchedTokens, given);
+            return Settings.Load(given, parsed.GetValue(file));
+        }
+
+        var run = new Command("run", "Start the server (the default verb)") { TreatUnmatchedTokensAsErrors = false };
+        run.SetAction((parsed, ct) => GuardAsync(() => RunVerb.RunAsync(Load(parsed).Options, ct)));
+        var config = new Command("config", "Print every setting with its effective value and where it comes from") { TreatUnmatchedTokensAsErrors = false };
+        config.SetAction((parsed, _) => GuardAsync(() => Task.FromResult(ConfigVerb.Print(Load(parsed)))));
+        root.Add(run);
+        root.Add(config);
+        root.TreatUnmatchedTokensAsErrors = false;
+        root.SetAction((parsed, ct) => GuardAsync(() => RunVerb.RunAsync(Load(parsed).Options, ct)));
+        return root;
+    }
+
+    /// <summary><c>--streamingnode.segmentRowsMax 5</c> → <c>StreamingNode:SegmentRowsMax = 5</c>.</summary>
+    private static void AddDotted(IReadOnlyList<string> tokens, Dictionary<string, string?> given)
+    {
+        for (var i = 0; i < tokens.Count; i++)
+        {
+            if (!tokens[i].StartsWith("--", StringComparison.Ordinal))
+            {
+                throw MiniMilvusException.Invalid($"command line: expected an option, found '{tokens[i]}'");
+            }
+
+            var equals = tokens[i].IndexOf('=', StringComparison.Ordinal);
+            var name = equals < 0 ? tokens[i][2..] : tokens[i][2..equals];
+            var value = equals >= 0 ? tokens[i][(equals + 1)..]
+                : i + 1 < tokens.Count ? tokens[++i]
+                : throw MiniMilvusException.Invalid($"command line: '--{name}' needs a value");
+            given[name.Replace('.', ':')] = value;
+        }
+    }
+
+    private static async Task<int> GuardAsync(Func<Task<int>> verb)
+    {
+        try
+        {
+            return await verb();
+        }
+        catch (MiniMilvusException e)
+        {
+            await Console.Error.WriteLineAsync($"minimilvus: {e.Message}");
+            return e.Kind == ErrorKind.Invalid ? 2 : 1;
+        }
+    }
+}

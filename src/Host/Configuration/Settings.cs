@@ -1,0 +1,117 @@
+using System.ComponentModel;
+using System.Globalization;
+using System.Reflection;
+using MiniMilvus.Core.Errors;
+
+namespace MiniMilvus.Host.Configuration;
+
+/// <summary>One setting with its effective value and where that came from.</summary>
+internal sealed record EffectiveSetting(string Key, string Value, string Source);
+
+/// <summary>
+/// Configuration the .NET way: defaults, then appsettings.json, then environment (<c>MINIMILVUS__Section__Key</c>), then the command line
+/// (<c>--section.key value</c>), the later winning. A key that no setting has, or a value that does not fit, stops the start.
+/// </summary>
+internal sealed class Settings
+{
+    private const string EnvironmentPrefix = "MINIMILVUS__";
+    private static readonly string[] Sections = ["Coordinator", "Proxy", "StreamingNode", "QueryNode", "DataNode", "Woodpecker"];
+
+    private readonly IConfigurationRoot _root;
+    private readonly List<EffectiveSetting> _effective = [];
+
+    private Settings(IConfigurationRoot root, HostOptions options) => (_root, Options) = (root, options);
+
+    public HostOptions Options { get; private set; }
+
+    /// <summary>Every setting, in the order of the options' declaration.</summary>
+    public IReadOnlyList<EffectiveSetting> Effective => _effective;
+
+    public static Settings Load(IReadOnlyDictionary<string, string?> commandLine, string? file)
+    {
+        var builder = new ConfigurationBuilder();
+        builder.AddJsonFile(Path.GetFullPath(file ?? "appsettings.json"), optional: file is null);
+        builder.AddEnvironmentVariables(EnvironmentPrefix);
+        builder.AddInMemoryCollection(commandLine);
+        var settings = new Settings(builder.Build(), new HostOptions());
+        settings.RefuseUnknownKeys();
+        settings.Options = (HostOptions)settings.Bind(new HostOptions(), "");
+        return settings;
+    }
+
+    private static IEnumerable<PropertyInfo> Scalars(Type type) =>
+        type.GetProperties().Where(p => p.SetMethod is not null && TypeDescriptor.GetConverter(p.PropertyType).CanConvertFrom(typeof(string)) && p.PropertyType != typeof(object));
+
+    private object Bind(object options, string prefix)
+    {
+        foreach (var property in options.GetType().GetProperties())
+        {
+            var key = prefix + property.Name;
+            if (prefix.Length == 0 && Sections.Contains(property.Name))
+            {
+                property.SetValue(options, Bind(property.GetValue(options)!, property.Name + ":"));
+            }
+            else if (Scalars(options.GetType()).Contains(property))
+            {
+                var (text, source) = Look(key);
+                if (text is not null)
+                {
+                    property.SetValue(options, Convert(key, text, property.PropertyType, source));
+                }
+
+                _effective.Add(new EffectiveSetting(key, System.Convert.ToString(property.GetValue(options), CultureInfo.InvariantCulture) ?? "", source));
+            }
+        }
+
+        return options;
+    }
+
+    private (string? Text, string Source) Look(string key)
+    {
+        foreach (var provider in _root.Providers.Reverse())
+        {
+            if (provider.TryGet(key, out var text))
+            {
+                return (text, provider switch
+                {
+                    Microsoft.Extensions.Configuration.Memory.MemoryConfigurationProvider => "command line",
+                    Microsoft.Extensions.Configuration.EnvironmentVariables.EnvironmentVariablesConfigurationProvider => "environment",
+                    _ => "appsettings.json",
+                });
+            }
+        }
+
+        return (null, "default");
+    }
+
+    private static object Convert(string key, string text, Type type, string source)
+    {
+        try
+        {
+            var value = TypeDescriptor.GetConverter(type).ConvertFromInvariantString(text)!;
+            var isOutOfBounds = value is int and < 0 or long and < 0 or TimeSpan { Ticks: < 0 } || (key.EndsWith("Port", StringComparison.Ordinal) && value is > 65_535);
+            return isOutOfBounds ? throw MiniMilvusException.Invalid($"setting {key} ({source}): expected {Bounds(key)}, found '{text}'") : value;
+        }
+        catch (Exception e) when (e is FormatException or ArgumentException or NotSupportedException)
+        {
+            var names = type.IsEnum ? $"one of {string.Join(", ", Enum.GetNames(type))}" : $"a value of type {type.Name}";
+            throw MiniMilvusException.Invalid($"setting {key} ({source}): expected {names}, found '{text}'");
+        }
+    }
+
+    private static string Bounds(string key) => key.EndsWith("Port", StringComparison.Ordinal) ? "0 to 65535" : "zero or more";
+
+    private void RefuseUnknownKeys()
+    {
+        var known = Scalars(typeof(HostOptions)).Select(p => p.Name)
+            .Concat(Sections.SelectMany(s => Scalars(typeof(HostOptions).GetProperty(s)!.PropertyType).Select(p => $"{s}:{p.Name}")))
+            .ToHashSet(StringComparer.OrdinalIgnoreCase);
+        foreach (var (key, value) in _root.AsEnumerable())
+        {
+            if (value is not null && !known.Contains(key))
+            {
+                throw MiniMilvusException.Invalid($"setting {key}: no such setting (found value '{value}'); `config` lists them all");
+            }
+        }
+    }
+}

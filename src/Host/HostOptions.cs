@@ -1,0 +1,57 @@
+using MiniMilvus.Coordinator;
+using MiniMilvus.DataNode;
+using MiniMilvus.Proxy;
+using MiniMilvus.QueryNode;
+using MiniMilvus.StreamingNode;
+using MiniMilvus.Woodpecker;
+
+namespace MiniMilvus.Host;
+
+/// <summary>The roles that a process can run.</summary>
+[Flags]
+public enum Roles
+{
+    None = 0,
+    Coordinator = 1,
+    StreamingNode = 2,
+    QueryNode = 4,
+    DataNode = 8,
+    Proxy = 16,
+    All = Coordinator | StreamingNode | QueryNode | DataNode | Proxy,
+}
+
+/// <summary>What one process runs, where, and each role's own settings.</summary>
+public sealed record HostOptions
+{
+    /// <summary>The folder that holds the log, the metadata and the segments.</summary>
+    public string DataFolder { get; init; } = "minimilvus-data";
+
+    /// <summary>The address to listen on. Loopback unless told otherwise: there is no authentication yet.</summary>
+    public string Listen { get; init; } = "127.0.0.1";
+
+    /// <summary>The Milvus gRPC API and the roles' own services; 0 = any free port.</summary>
+    public int GrpcPort { get; init; } = 19530;
+
+    /// <summary>Health and metrics; 0 = any free port.</summary>
+    public int HttpPort { get; init; } = 9091;
+
+    public Roles Roles { get; init; } = Roles.All;
+
+    /// <summary>HOST:PORT of the coordinator's gRPC port, when it runs in another process.</summary>
+    public string CoordinatorAddress { get; init; } = "";
+
+    /// <summary>The least level that is logged.</summary>
+    public LogLevel LogLevel { get; init; } = LogLevel.Information;
+
+    /// <summary>Log to standard error; off where the server lives inside another program's terminal.</summary>
+    public bool LogToConsole { get; init; } = true;
+
+    public CoordinatorOptions Coordinator { get; init; } = new();
+    public ProxyOptions Proxy { get; init; } = new();
+    public StreamingNodeOptions StreamingNode { get; init; } = new();
+    public QueryNodeOptions QueryNode { get; init; } = new();
+    public DataNodeOptions DataNode { get; init; } = new();
+    public WoodpeckerOptions Woodpecker { get; init; } = new();
+
+    public bool Has(Roles role) => (Roles & role) != 0;
+}

@@ -1,0 +1,279 @@
+using Grpc.Core;
+using Grpc.Net.Client;
+using MiniMilvus.Coordinator;
+using MiniMilvus.Core;
+using MiniMilvus.Core.Catalog;
+using MiniMilvus.Core.Errors;
+using MiniMilvus.Core.Events;
+using MiniMilvus.Core.Streaming;
+using MiniMilvus.DataNode;
+using MiniMilvus.Host.Remote;
+using MiniMilvus.Proxy;
+using MiniMilvus.Proxy.Grpc;
+using MiniMilvus.Proxy.Reading;
+using MiniMilvus.Proxy.Streaming;
+using MiniMilvus.QueryNode;
+using MiniMilvus.Storage.Catalog;
+using MiniMilvus.Storage.Disk;
+using MiniMilvus.Storage.Meta;
+using MiniMilvus.Storage.Objects;
+using MiniMilvus.StreamingNode;
+using MiniMilvus.StreamingNode.Reading;
+using MiniMilvus.Woodpecker;
+
+namespace MiniMilvus.Host.Wiring;
+
+/// <summary>
+/// The composition root: makes the stores, then the roles, and joins them by interfaces - in this process directly, else over gRPC. Here, and
+/// nowhere else, is it known whether a neighbour is a neighbour.
+/// </summary>
+internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
+{
+    private readonly TimeProvider _time = TimeProvider.System;
+    private readonly IStationSink _stations = NoStations.Instance;
+    private readonly Stack<IAsyncDisposable> _owned = new();
+    private readonly List<GrpcChannel> _channels = [];
+    private RoleRunner? _runner;
+    private ILoggerFactory _logs = null!;
+    private IMetaStore _meta = null!;
+    private IObjectStore _objects = null!;
+    private LocalWoodpecker _woodpecker = null!;
+    private CatalogView _catalog = null!;
+    private ICoordinator _coordinator = null!;
+    private IChannelAssigner _assigner = null!;
+    private CoordinatorRole? _coordinatorRole;
+    private StreamingNodeRole? _streamingNode;
+    private QueryNodeRole? _queryNode;
+    private ProxyRole? _proxy;
+    private readonly TaskCompletionSource<Exception> _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public bool IsReady { get; private set; }
+
+    public Task<Exception> Failed => _failed.Task;
+
+    public void AddServices(IServiceCollection services)
+    {
+        services.AddSingleton(_ => new MetaGrpcService(_meta));
+        services.AddSingleton(_ => new CoordinatorGrpcService(_coordinatorRole!));
+        services.AddSingleton(_ => new AssignmentGrpcService(_coordinatorRole!));
+        services.AddSingleton(_ => new HandlerGrpcService(_streamingNode!.Handler));
+        services.AddSingleton(_ => new QueryNodeGrpcService(_queryNode!));
+        services.AddSingleton(_ => _proxy?.Service ?? throw new RpcException(new Status(StatusCode.Unavailable, "starting")));
+    }
+
+    public void MapServices(IEndpointRouteBuilder endpoints)
+    {
+        if (options.Has(Roles.Coordinator))
+        {
+            endpoints.MapGrpcService<MetaGrpcService>();
+            endpoints.MapGrpcService<CoordinatorGrpcService>();
+            endpoints.MapGrpcService<AssignmentGrpcService>();
+        }
+
+        if (options.Has(Roles.StreamingNode))
+        {
+            endpoints.MapGrpcService<HandlerGrpcService>();
+        }
+
+        if (options.Has(Roles.QueryNode))
+        {
+            endpoints.MapGrpcService<QueryNodeGrpcService>();
+        }
+
+        if (options.Has(Roles.Proxy))
+        {
+            endpoints.MapGrpcService<MilvusGrpcService>();
+        }
+    }
+
+    /// <summary>Takes the data folder and opens the stores.</summary>
+    public async Task OpenAsync(ILoggerFactory logs, CancellationToken ct)
+    {
+        if (!options.Has(Roles.Coordinator) && options.CoordinatorAddress.Length == 0)
+        {
+            throw MiniMilvusException.Invalid($"roles {options.Roles}: expected --coordinator HOST:PORT, because no coordinator runs in this process");
+        }
+
+        _logs = logs;
+        _runner = new RoleRunner(logs.CreateLogger("MiniMilvus.Host"));
+        _ = ForwardFailureAsync(_runner);
+        var folder = Path.GetFullPath(options.DataFolder);
+        var disk = new RealDisk(folder);
+        if (options.Has(Roles.Coordinator))
+        {
+            Own(FolderLock.Acquire(Path.Combine(folder, "meta")));
+            var store = await EmbeddedMetaStore.OpenAsync(disk, "meta", _time, new EmbeddedMetaStoreOptions(), ct);
+            _owned.Push(store);
+            _ = ForwardFailureAsync(store);
+            _meta = store;
+        }
+        else
+        {
+            _meta = new RemoteMetaStore(Connect(options.CoordinatorAddress));
+        }
+
+        if (options.Has(Roles.StreamingNode))
+        {
+            Own(FolderLock.Acquire(Path.Combine(folder, "logs")));
+        }
+
+        _objects = await LocalObjectStore.OpenAsync(disk, "objects", ct);
+        _woodpecker = new LocalWoodpecker(disk, _meta, options.Woodpecker, _time, _stations, $"{Environment.MachineName}/{Environment.ProcessId}");
+        _owned.Push(_woodpecker);
+        _catalog = new CatalogView(_meta, _time);
+    }
+
+    /// <summary>Starts the roles, in the order in which they need each other.</summary>
+    public async Task StartAsync(string ownAddress, CancellationToken ct)
+    {
+        var runner = _runner!;
+        var isAlone = options.Roles == Roles.All;
+        var address = isAlone ? "" : ownAddress;
+        var resolver = new AssignmentResolver(_catalog, address, a => new RemoteStreamingHandler(Connect(a)), _time);
+        var streaming = new ChannelAppender(resolver, options.Proxy, _time, _stations, _logs);
+        if (options.Has(Roles.Coordinator))
+        {
+            _coordinatorRole = new CoordinatorRole(_meta, _objects, streaming, options.Coordinator, _time, _logs.CreateLogger<CoordinatorRole>());
+            await _coordinatorRole.StartAsync(ct);
+            (_coordinator, _assigner) = (_coordinatorRole, _coordinatorRole);
+        }
+        else
+        {
+            var remote = new RemoteCoordinator(Connect(options.CoordinatorAddress), e => _failed.TrySetResult(e));
+            (_coordinator, _assigner) = (remote, remote);
+        }
+
+        runner.Start("catalog view", _catalog.RunAsync);
+        await _catalog.RefreshAsync(ct);
+        if (options.Has(Roles.StreamingNode))
+        {
+            _streamingNode = new StreamingNodeRole(address, _woodpecker, _coordinator, _assigner, _catalog, _meta, options.StreamingNode, _time, _stations, _logs.CreateLogger<StreamingNodeRole>());
+            resolver.Local = _streamingNode.Handler;
+            runner.Start("streaming node", _streamingNode.RunAsync);
+        }
+
+        if (_coordinatorRole is not null)
+        {
+            runner.Start("coordinator", _coordinatorRole.RunAsync);
+        }
+
+        var reader = new TailingLogReader(_woodpecker, resolver, _time, _stations);
+        if (options.Has(Roles.QueryNode))
+        {
+            var compute = Own(new ThreadComputePool("query", Environment.ProcessorCount + 1, ThreadPriority.Normal));
+            _queryNode = new QueryNodeRole(reader, _catalog, _objects, _coordinator, compute, _time, _stations, _logs, options.QueryNode with { Address = address });
+            runner.Start("query node", _queryNode.RunAsync);
+        }
+
+        if (options.Has(Roles.DataNode))
+        {
+            var compute = Own(new ThreadComputePool("data", 1, ThreadPriority.BelowNormal));
+            var channels = Enumerable.Range(0, options.Coordinator.PChannels).Select(i => new PChannel($"{options.Coordinator.PChannelPrefix}_{i}"));
+            var dataNode = Own(new DataNodeRole(reader, _coordinator, _catalog, _objects, compute, new LogSealRequester(streaming), _time, _stations, _logs,
+                options.DataNode with { Address = address, PChannels = [.. channels] }));
+            runner.Start("data node", dataNode.RunAsync);
+        }
+
+        if (options.Has(Roles.Proxy))
+        {
+            IQueryRouter router = _queryNode is { } local ? new SingleQueryNode(local) : new CatalogQueryRouter(_catalog, a => new RemoteQueryNode(Connect(a)));
+            _proxy = new ProxyRole(_coordinator, _catalog, streaming, router, options.Proxy, _time, _stations, _logs);
+            runner.Start("proxy", _proxy.RunAsync);
+        }
+
+        if (options.Has(Roles.StreamingNode))
+        {
+            await WaitForChannelsAsync(ct);
+        }
+
+        IsReady = true;
+    }
+
+    /// <summary>No new work; what runs may end.</summary>
+    public ValueTask StopServingAsync()
+    {
+        IsReady = false;
+        return ValueTask.CompletedTask;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_runner is not null)
+        {
+            await _runner.DisposeAsync();
+        }
+
+        while (_owned.TryPop(out var owned))
+        {
+            await owned.DisposeAsync();
+        }
+
+        foreach (var channel in _channels)
+        {
+            channel.Dispose();
+        }
+    }
+
+    /// <summary>Ready means: every channel of this node is open, so the first request need not wait for recovery.</summary>
+    private async Task WaitForChannelsAsync(CancellationToken ct)
+    {
+        while (true)
+        {
+            var snapshot = _catalog.Current;
+            var mine = snapshot.Assignments.Values.ToList();
+            if (mine.Count > 0 && _streamingNode!.HasOpened(mine))
+            {
+                return;
+            }
+
+            var moved = await Task.WhenAny(_catalog.ChangedAsync(snapshot.Revision, ct).AsTask(), _streamingNode!.Changed.WaitAsync(ct), Failed);
+            if (moved == Failed)
+            {
+                throw MiniMilvusException.Unavailable("a role failed while starting", await Failed);
+            }
+
+            ct.ThrowIfCancellationRequested();
+        }
+    }
+
+    private CallInvoker Connect(string address)
+    {
+        var channel = GrpcChannel.ForAddress($"http://{address}", new GrpcChannelOptions
+        {
+            MaxReceiveMessageSize = HostLimits.MessageBytesMax, MaxSendMessageSize = HostLimits.MessageBytesMax,
+        });
+        lock (_channels)
+        {
+            _channels.Add(channel);
+        }
+
+        return channel.CreateCallInvoker();
+    }
+
+    private T Own<T>(T disposable)
+        where T : IDisposable
+    {
+        _owned.Push(new Disposer(disposable));
+        return disposable;
+    }
+
+    private async Task ForwardFailureAsync(RoleRunner runner) => _failed.TrySetResult(await runner.Failed);
+
+    private async Task ForwardFailureAsync(EmbeddedMetaStore store)
+    {
+        await store.Stopped;
+        if (store.Failure is { } failure)
+        {
+            _runner?.Fail("metadata store", failure);
+        }
+    }
+
+    private sealed class Disposer(IDisposable disposable) : IAsyncDisposable
+    {
+        public ValueTask DisposeAsync()
+        {
+            disposable.Dispose();
+            return ValueTask.CompletedTask;
+        }
+    }
+}
