@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# The one test command: sets up, builds once, runs every test project, cross-builds, and ends with one line for the whole.
+#   ./test.sh [--install] [--require-all] [--long]
+#   --install      install what is missing (done without asking when root): .NET SDK 10, node, npm, strace, docker-compose
+#   --require-all  a skipped test fails the run
+#   --long         more seeds, more rows (MINIMILVUS_LONG=1)
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
+
+install=0 require_all=0
+[ "$(id -u)" = 0 ] && install=1
+for argument in "$@"; do
+  case "$argument" in
+    --install) install=1 ;;
+    --require-all) require_all=1 ;;
+    --long) export MINIMILVUS_LONG=1 ;;
+    -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) echo "test.sh: unknown argument '$argument' (see --help)" >&2; exit 2 ;;
+  esac
+done
+
+export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1 DOTNET_CLI_UI_LANGUAGE=en
+passed=0 failed=0 skipped=0
+started=$SECONDS
+results=$(mktemp -d "${TMPDIR:-/tmp}/minimilvus-test.XXXXXX")
+trap 'rm -rf "$results"' EXIT
+
+step() { printf '\n== %s (at %d s)\n' "$1" $((SECONDS - started)); }
+finish() {
+  printf '\n'
+  for list in failures skips; do
+    if [ -s "$results/$list" ]; then echo "${list^}:"; sed 's/^/  /' "$results/$list"; fi
+  done
+  [ "$require_all" = 1 ] && [ "$skipped" -gt 0 ] && echo "--require-all: a skip is a failure"
+  echo "Took $((SECONDS - started)) s"
+  echo "$passed passed, $failed failed, $skipped skipped"
+  [ "$failed" = 0 ] && [ "$passed" -gt 0 ] && { [ "$require_all" = 0 ] || [ "$skipped" = 0 ]; }
+  exit $?
+}
+fail() { failed=$((failed + 1)); echo "$1" >> "$results/failures"; echo "FAILED: $1"; }
+pass() { passed=$((passed + 1)); echo "passed: $1"; }
+
+# ---- what the tests need ----------------------------------------------------------------------------------------
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+have_sdk() { command -v dotnet > /dev/null && dotnet --list-sdks 2> /dev/null | grep -q '^10\.'; }
+
+set_up_dotnet() {
+  have_sdk && return
+  [ -x "$HOME/.dotnet/dotnet" ] && export DOTNET_ROOT="$HOME/.dotnet" PATH="$HOME/.dotnet:$PATH" && have_sdk && return
+  if [ "$install" = 1 ]; then
+    command -v curl > /dev/null || install_packages curl ca-certificates libicu-dev
+    curl -fsSL --retry 3 https://dot.net/v1/dotnet-install.sh -o "$results/dotnet-install.sh" \
+      && bash "$results/dotnet-install.sh" --channel 10.0 --install-dir "$HOME/.dotnet" > "$results/dotnet-install.log" 2>&1
+    export DOTNET_ROOT="$HOME/.dotnet" PATH="$HOME/.dotnet:$PATH"
+  fi
+  have_sdk && return
+  [ -f "$results/dotnet-install.log" ] && tail -5 "$results/dotnet-install.log"
+  fail "the .NET SDK 10 is missing: run ./test.sh --install, or see https://dotnet.microsoft.com/download/dotnet/10.0"
+  finish
+}
+
+install_packages() {
+  command -v apt-get > /dev/null || { echo "not Debian or Ubuntu: install by hand: $*"; return; }
+  as_root env DEBIAN_FRONTEND=noninteractive sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"' sh "$@" \
+    > "$results/apt.log" 2>&1 || { echo "apt-get install $* failed:"; tail -3 "$results/apt.log"; }
+}
+
+set_up_tools() {
+  local missing=()
+  command -v node > /dev/null || missing+=(nodejs)
+  command -v npm > /dev/null || missing+=(npm)
+  command -v strace > /dev/null || missing+=(strace)
+  command -v docker-compose > /dev/null || missing+=(docker-compose)
+  if [ ${#missing[@]} -gt 0 ] && [ "$install" = 1 ]; then install_packages "${missing[@]}"; fi
+}
+
+set_up_node_packages() {
+  local folder=tests/EndToEnd/node
+  [ -f "$folder/package-lock.json" ] && command -v npm > /dev/null || return
+  [ "$folder/node_modules/.package-lock.json" -nt "$folder/package-lock.json" ] && return
+  (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund) > "$results/npm.log" 2>&1 && touch "$folder/node_modules/.package-lock.json" \
+    || { echo "npm ci failed:"; tail -5 "$results/npm.log"; }
+}
+
+step "Set up"
+set_up_dotnet
+set_up_tools
+set_up_node_packages
+
+# ---- build once -------------------------------------------------------------------------------------------------
+step "Build"
+if dotnet build MiniMilvus.sln -c Release --nologo -v quiet > "$results/build.log" 2>&1; then
+  pass "build of MiniMilvus.sln, warnings as errors"
+else
+  grep -E 'error|warn' "$results/build.log" | sort -u | head -30
+  fail "build of MiniMilvus.sln"
+  finish
+fi
+
+# ---- every test project -----------------------------------------------------------------------------------------
+counter() { grep -o '<Counters [^>]*>' "$2" | grep -o " $1=\"[0-9]*\"" | grep -o '[0-9]*' | head -1; }
+
+run_project() {
+  local project=$1 name log trx status total good bad left
+  name=$(basename "$project" .csproj) log="$results/$(basename "$project").log" trx="$results/$(basename "$project").trx"
+  step "$name"
+  timeout --kill-after=10 "${MINIMILVUS_TEST_TIMEOUT:-900}" \
+    dotnet test "$project" -c Release --no-build --nologo --blame-hang-timeout 5min --blame-hang-dump-type none --results-directory "$results" \
+    --logger "trx;LogFileName=$(basename "$trx")" --logger "console;verbosity=normal" > "$log" 2>&1
+  status=$?
+  if [ ! -s "$trx" ] || ! grep -q '<Counters ' "$trx"; then
+    tail -30 "$log"
+    fail "$name: no result (exit code $status)"
+    return
+  fi
+  total=$(counter total "$trx") good=$(counter passed "$trx") bad=$(counter failed "$trx")
+  left=$((total - good - bad))
+  passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + left))
+  echo "$good passed, $bad failed, $left skipped"
+  if [ "$left" -gt 0 ]; then
+    awk -v project="$name" '/^ *Skipped /{sub(/^ *Skipped /,""); sub(/ \[[^]]*\]$/,""); test=$0; wait=1; next}
+      wait && NF && !/Standard Output Messages|Error Message/{sub(/^ +/,""); print project ": " test ": " $0; wait=0}' "$log" >> "$results/skips"
+  fi
+  if [ "$bad" -gt 0 ]; then
+    grep -E '^ *Failed ' "$log" | sed -E "s/^ *Failed /$name: /" >> "$results/failures"
+    awk '/^ *Failed /{show=1} /^ *(Passed|Skipped) /{show=0} /^Test Run Failed/{show=0} show' "$log" | head -150
+  fi
+  [ "$total" = 0 ] && fail "$name: ran no test"
+  [ "$status" != 0 ] && [ "$bad" = 0 ] && { tail -15 "$log"; fail "$name: the test host ended with exit code $status"; }
+  return 0
+}
+
+# Quick ones first, the real process last.
+projects() {
+  grep -rl --include='*.csproj' --exclude-dir=node_modules --exclude-dir=obj 'Microsoft.NET.Test.Sdk' tests | sort |
+    awk '/Tidy/{print 0, $0; next} /EndToEnd/{print 3, $0; next} /Simulation/{print 2, $0; next} {print 1, $0}' | sort -s -k1,1n | cut -d' ' -f2
+}
+for project in $(projects); do run_project "$project"; done
+
+# ---- other platforms --------------------------------------------------------------------------------------------
+for rid in win-x64 osx-arm64; do
+  step "Cross-build for $rid"
+  # Without the native launcher: its pack for a foreign platform is a download that not every feed has.
+  if dotnet build src/Host -c Release -r "$rid" --no-self-contained -p:UseAppHost=false --nologo -v quiet > "$results/$rid.log" 2>&1; then
+    pass "cross-build for $rid"
+  else
+    grep -E 'error' "$results/$rid.log" | sort -u | head -5
+    fail "cross-build for $rid"
+  fi
+done
+finish
