@@ -1,0 +1,80 @@
+using MiniMilvus.Core;
+using MiniMilvus.Woodpecker.Blocks;
+using MiniMilvus.Woodpecker.Metadata;
+
+namespace MiniMilvus.Woodpecker.Backends;
+
+/// <summary>
+/// What differs between the modes of the log: where blocks lie, what makes them durable, how an older writer is shut out. Decisions are
+/// made above it, in metadata. Errors: MiniMilvusException, and IOException for what the disk says.
+/// </summary>
+internal interface ILogBackend : IAsyncDisposable
+{
+    /// <summary>How many groups may be on their way at once; acks keep their order whatever order they return in.</summary>
+    int GroupsInFlightMax { get; }
+
+    /// <summary>Throws Unavailable (DiskFull) while there is no room for more.</summary>
+    void RequireRoom();
+
+    /// <summary>After it returned, a check of an older epoch's guard fails (W3). Called after the epoch was raised in metadata.</summary>
+    ValueTask<IEpochGuard> FenceAsync(string log, Term epoch, CancellationToken ct);
+
+    /// <summary>Decides what of an unfinished segment is kept, makes that durable (W16), ends it with a footer, and returns the number of its entries.</summary>
+    ValueTask<long> RecoverSegmentAsync(string log, LogSegmentRecord segment, Term epoch, CancellationToken ct);
+
+    ValueTask<ISegmentWriter> CreateSegmentAsync(string log, long segment, Term epoch, CancellationToken ct);
+
+    /// <summary>Null when there is no such segment.</summary>
+    ValueTask<ISegmentReader?> OpenSegmentAsync(string log, long segment, CancellationToken ct);
+
+    /// <summary>Absent is fine.</summary>
+    ValueTask DeleteSegmentAsync(string log, long segment, CancellationToken ct);
+
+    /// <summary>Removes whatever is left of a log, after shutting its writer out. Absent is fine.</summary>
+    ValueTask DeleteLogAsync(string log, CancellationToken ct);
+}
+
+/// <summary>Says whether a writer is still the newest, as cheaply as once for each group.</summary>
+internal interface IEpochGuard : IAsyncDisposable
+{
+    /// <summary>Throws Fenced when a newer epoch has shut this one out.</summary>
+    ValueTask CheckAsync(CancellationToken ct);
+}
+
+/// <summary>The open end of one log segment.</summary>
+internal interface ISegmentWriter : IAsyncDisposable
+{
+    /// <summary>Hands blocks over, to lie behind all that were handed over before. Buffers are read until it returns.</summary>
+    ValueTask WriteAsync(IReadOnlyList<EncodedBlock> blocks, CancellationToken ct);
+
+    /// <summary>Returns when all that <see cref="WriteAsync"/> returned for is durable. Never called again after it failed.</summary>
+    ValueTask FlushAsync(CancellationToken ct);
+
+    /// <summary>Writes the footer durably. Metadata decides the end; the footer tells readers that have no metadata at hand.</summary>
+    ValueTask FinishAsync(BlockHeader footer, CancellationToken ct);
+}
+
+internal enum BlockReadKind
+{
+    Block,
+    /// <summary>A block whose entries all lie below the one asked for.</summary>
+    Skipped,
+    Footer,
+    /// <summary>Nothing has been written here.</summary>
+    NotYet,
+    /// <summary>Something that does not verify: half written, or damaged. What is confirmed tells which (W16).</summary>
+    Bad,
+}
+
+/// <param name="Where">Block number and offset, for messages.</param>
+internal readonly record struct BlockRead(BlockReadKind Kind, BlockHeader Header, DecodedBlock? Block, string Where);
+
+/// <summary>Reads a segment's blocks in order. A look at NotYet or Bad does not advance and may be repeated.</summary>
+internal interface ISegmentReader : IAsyncDisposable
+{
+    /// <summary>The next block; with <see cref="BlockReadKind.Skipped"/> when its entries all lie below <paramref name="fromEntry"/>.</summary>
+    ValueTask<BlockRead> NextAsync(long fromEntry, CancellationToken ct);
+
+    /// <summary>The highest confirmed position that any block at or behind the present place claims; Beginning when none does.</summary>
+    ValueTask<LogPosition> FindConfirmedAheadAsync(CancellationToken ct);
+}

@@ -1,0 +1,155 @@
+using System.Globalization;
+using MiniMilvus.Core;
+using MiniMilvus.Core.Errors;
+using MiniMilvus.Storage.Disk;
+using MiniMilvus.Woodpecker.Backends;
+using MiniMilvus.Woodpecker.Blocks;
+
+namespace MiniMilvus.Woodpecker.Local;
+
+/// <summary>Reads a segment's file block by block, through one buffer. Used by readers and by recovery alike.</summary>
+internal sealed class LocalSegmentReader(IDiskFile file, string log, long segment, int readBytes) : ISegmentReader
+{
+    private readonly byte[] _buffer = new byte[Math.Max(readBytes, 2 * BlockHeader.Bytes)];
+    private long _bufferOffset;
+    private int _bufferBytes;
+    private long? _epoch;
+
+    /// <summary>Where the next block begins.</summary>
+    public long Offset { get; private set; } = SegmentHeader.Bytes;
+
+    /// <summary>The first entry of the next block.</summary>
+    public long NextEntry { get; private set; }
+
+    public long BlockNumber { get; private set; }
+
+    /// <summary>Whether the file's own header is there. A file that a crash left half created has none, and no blocks.</summary>
+    public async ValueTask<bool> HasHeaderAsync(CancellationToken ct)
+    {
+        var bytes = new byte[SegmentHeader.Bytes];
+        var read = await file.ReadAtAsync(0, bytes, ct);
+        return SegmentHeader.Verifies(bytes.AsSpan(0, read), log, segment);
+    }
+
+    public async ValueTask<BlockRead> NextAsync(long fromEntry, CancellationToken ct)
+    {
+        var read = await LookAsync(fromEntry, ct);
+        if (read.Kind is BlockReadKind.NotYet or BlockReadKind.Bad)
+        {
+            // What the buffer holds may be older than the file.
+            _bufferBytes = 0;
+            read = await LookAsync(fromEntry, ct);
+            _bufferBytes = read.Kind is BlockReadKind.NotYet or BlockReadKind.Bad ? 0 : _bufferBytes;
+        }
+
+        return read;
+    }
+
+    public async ValueTask<LogPosition> FindConfirmedAheadAsync(CancellationToken ct)
+    {
+        var highest = LogPosition.Beginning;
+        var chunk = new byte[Math.Max(readBytes, 1024 * 1024)];
+        for (var at = Offset; ; at += chunk.Length - BlockHeader.Bytes)
+        {
+            var read = await file.ReadAtAsync(at, chunk, ct);
+            for (var i = 0; i <= read - BlockHeader.Bytes; i++)
+            {
+                var next = chunk.AsSpan(i, read - i).IndexOf(BlockHeader.Magic);
+                if (next < 0)
+                {
+                    break;
+                }
+
+                i += next;
+                if (BlockHeader.TryRead(chunk.AsSpan(i, read - i), log, at + i, out var header) && header.Segment == segment && header.Confirmed > highest)
+                {
+                    highest = header.Confirmed;
+                }
+            }
+
+            if (read < chunk.Length)
+            {
+                return highest;
+            }
+        }
+    }
+
+    public string Where() => string.Create(CultureInfo.InvariantCulture, $"log '{log}', segment {segment}, block {BlockNumber}, offset {Offset}");
+
+    public ValueTask DisposeAsync() => file.DisposeAsync();
+
+    private async ValueTask<BlockRead> LookAsync(long fromEntry, CancellationToken ct)
+    {
+        var bytes = await PeekAsync(BlockHeader.Bytes, ct);
+        if (!BlockHeader.TryRead(bytes.Span, log, Offset, out var header))
+        {
+            return new(bytes.Span.IndexOfAnyExcept((byte)0) < 0 ? BlockReadKind.NotYet : BlockReadKind.Bad, default, null, Where());
+        }
+
+        var where = Where();
+        if (header.Segment != segment || header.FirstEntry != NextEntry || (header.Type == BlockType.Data && (_epoch ?? header.Epoch) != header.Epoch))
+        {
+            return new(BlockReadKind.Bad, header, null, where);
+        }
+
+        if (header.Type == BlockType.Footer)
+        {
+            return new(BlockReadKind.Footer, header, null, where);
+        }
+
+        if (header.EndEntry <= fromEntry)
+        {
+            Advance(header);
+            return new(BlockReadKind.Skipped, header, null, where);
+        }
+
+        if (header.PayloadBytes > file.Length - Offset - BlockHeader.Bytes)
+        {
+            return new(BlockReadKind.Bad, header, null, where);
+        }
+
+        var payload = new byte[header.PayloadBytes];
+        await ReadPayloadAsync(payload, ct);
+        if (DecodedBlock.TryDecode(header, payload) is not { } block)
+        {
+            return new(BlockReadKind.Bad, header, null, where);
+        }
+
+        Advance(header);
+        return new(BlockReadKind.Block, header, block, where);
+    }
+
+    private void Advance(BlockHeader header)
+    {
+        Offset += BlockHeader.Bytes + header.PayloadBytes;
+        NextEntry = header.EndEntry;
+        BlockNumber++;
+        _epoch = header.Epoch;
+    }
+
+    private async ValueTask<ReadOnlyMemory<byte>> PeekAsync(int bytes, CancellationToken ct)
+    {
+        if (Offset < _bufferOffset || Offset + bytes > _bufferOffset + _bufferBytes)
+        {
+            _bufferOffset = Offset;
+            _bufferBytes = await file.ReadAtAsync(Offset, _buffer, ct);
+        }
+
+        return _buffer.AsMemory((int)(Offset - _bufferOffset), Math.Min(bytes, _bufferBytes - (int)(Offset - _bufferOffset)));
+    }
+
+    private async ValueTask ReadPayloadAsync(byte[] payload, CancellationToken ct)
+    {
+        var start = Offset + BlockHeader.Bytes;
+        var buffered = (int)Math.Min(payload.Length, _bufferOffset + _bufferBytes - start);
+        _buffer.AsSpan((int)(start - _bufferOffset), buffered).CopyTo(payload);
+        if (buffered < payload.Length)
+        {
+            var read = await file.ReadAtAsync(start + buffered, payload.AsMemory(buffered), ct);
+            if (read < payload.Length - buffered)
+            {
+                throw MiniMilvusException.Unavailable($"{Where()}: the file became shorter while it was read");
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+using MiniMilvus.Core;
+using MiniMilvus.Storage.Disk;
+using MiniMilvus.Woodpecker.Backends;
+using MiniMilvus.Woodpecker.Blocks;
+
+namespace MiniMilvus.Woodpecker.Local;
+
+/// <summary>
+/// Appends blocks to a segment's file. The file's end runs ahead of the data in zeros, grown in the background, so that flushing a block
+/// writes no file metadata; data never passes that end while it grows.
+/// </summary>
+internal sealed class LocalSegmentWriter : ISegmentWriter
+{
+    private readonly IDiskFile _file;
+    private readonly string _log;
+    private readonly WoodpeckerOptions _options;
+    private readonly List<ReadOnlyMemory<byte>> _parts = [];
+    private long _offset = SegmentHeader.Bytes;
+    private long _zeroedUntil;
+    private long _step;
+    private Task<long>? _growth;
+
+    private LocalSegmentWriter(IDiskFile file, string log, WoodpeckerOptions options)
+    {
+        _file = file;
+        _log = log;
+        _options = options;
+        _zeroedUntil = Math.Max(SegmentHeader.Bytes, options.PreallocateBytesFirst);
+        _step = options.PreallocateBytesFirst;
+    }
+
+    public static async ValueTask<LocalSegmentWriter> CreateAsync(IDisk disk, string log, long segment, Term epoch, WoodpeckerOptions options, CancellationToken ct)
+    {
+        // The metadata's record came first and is ours: a file of that name is what a crashed try of ours left, or an older one's.
+        var file = await disk.OpenAsync(LocalPaths.Segment(log, segment), DiskOpenMode.OpenOrCreate, ct);
+        try
+        {
+            var writer = new LocalSegmentWriter(file, log, options);
+            await file.SetLengthAsync(0, ct);
+            await file.PreallocateAsync(writer._zeroedUntil, ct);
+            await file.WriteAtAsync(0, SegmentHeader.Encode(log, segment, epoch.Value), ct);
+            await file.FlushAsync(ct);
+            await disk.FlushDirectoryAsync(LocalPaths.Folder(log), ct);
+            return writer;
+        }
+        catch
+        {
+            await file.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async ValueTask WriteAsync(IReadOnlyList<EncodedBlock> blocks, CancellationToken ct)
+    {
+        _parts.Clear();
+        var end = _offset;
+        foreach (var block in blocks)
+        {
+            var header = new byte[BlockHeader.Bytes];
+            block.Header.WriteTo(header, _log, end);
+            _parts.Add(header);
+            _parts.AddRange(block.Payload);
+            end += block.Bytes;
+        }
+
+        await HaveZeroedAsync(end, ct);
+        await _file.WriteAtAsync(_offset, _parts, ct);
+        _offset = end;
+        _parts.Clear();
+    }
+
+    /// <summary>fdatasync of the file.</summary>
+    public ValueTask FlushAsync(CancellationToken ct) => _file.FlushAsync(ct);
+
+    public async ValueTask FinishAsync(BlockHeader footer, CancellationToken ct)
+    {
+        await GrownAsync();
+        var bytes = new byte[BlockHeader.Bytes];
+        footer.WriteTo(bytes, _log, _offset);
+        await _file.WriteAtAsync(_offset, bytes, ct);
+        _offset += bytes.Length;
+        await _file.SetLengthAsync(_offset, ct);
+        await _file.FlushAsync(ct);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            await GrownAsync();
+        }
+        finally
+        {
+            await _file.DisposeAsync();
+        }
+    }
+
+    private async ValueTask HaveZeroedAsync(long end, CancellationToken ct)
+    {
+        if (_growth is { IsCompleted: true } || (_growth is not null && end > _zeroedUntil))
+        {
+            await GrownAsync();
+        }
+
+        if (end > _zeroedUntil)
+        {
+            // The data overtook the zeros: this write makes the file longer itself, and its flush writes the length too.
+            _zeroedUntil = end;
+        }
+
+        if (_growth is null && _zeroedUntil - end < _step && _zeroedUntil < _options.SegmentBytesMax)
+        {
+            _growth = GrowAsync(Math.Max(_zeroedUntil, end) + _step, ct);
+            _step = Math.Min(_step * 2, _options.PreallocateBytesMax);
+        }
+    }
+
+    private async Task<long> GrowAsync(long length, CancellationToken ct)
+    {
+        await _file.PreallocateAsync(length, ct);
+        return length;
+    }
+
+    private async ValueTask GrownAsync()
+    {
+        if (_growth is { } growth)
+        {
+            _growth = null;
+            _zeroedUntil = Math.Max(_zeroedUntil, await growth);
+        }
+    }
+}

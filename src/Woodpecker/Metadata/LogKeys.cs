@@ -1,0 +1,27 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using MiniMilvus.Core.Errors;
+
+namespace MiniMilvus.Woodpecker.Metadata;
+
+/// <summary>Where a log's records lie in the metadata store. Names are checked here, once.</summary>
+internal static partial class LogKeys
+{
+    public const string Logs = "woodpecker/logs/";
+
+    public static string Log(string log) => Logs + log;
+
+    public static string Segments(string log) => $"{Logs}{log}/segments/";
+
+    public static string Segment(string log, long segment) => Segments(log) + segment.ToString("D8", CultureInfo.InvariantCulture);
+
+    /// <summary>The log's name when the key is a log's own, else null.</summary>
+    public static string? NameOf(string key) => key.IndexOf('/', Logs.Length) < 0 ? key[Logs.Length..] : null;
+
+    public static string Check(string log) => log.Length <= 200 && Allowed().IsMatch(log) && log is not "." and not ".."
+        ? log
+        : throw MiniMilvusException.Invalid($"log name: expected 1 to 200 letters, digits, '.', '_' or '-', found '{log}'");
+
+    [GeneratedRegex(@"\A[A-Za-z0-9._-]+\z")]
+    private static partial Regex Allowed();
+}

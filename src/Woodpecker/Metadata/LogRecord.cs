@@ -1,0 +1,62 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using MiniMilvus.Core;
+using MiniMilvus.Core.Errors;
+
+namespace MiniMilvus.Woodpecker.Metadata;
+
+/// <summary>What metadata says about a log. <paramref name="Deleted"/> marks one whose files are being removed.</summary>
+internal sealed record LogRecord(long Epoch, string WriterId, long TruncatedSegment, long TruncatedEntry, bool Deleted)
+{
+    [JsonIgnore]
+    public LogPosition TruncatedUntil => new(TruncatedSegment, TruncatedEntry);
+
+    public LogRecord WithTruncatedUntil(LogPosition until) => this with { TruncatedSegment = until.Segment, TruncatedEntry = until.Entry };
+}
+
+/// <summary>States only move down this list (W8); local logs have no sealed copy.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<LogSegmentState>))]
+internal enum LogSegmentState
+{
+    Active,
+    Completed,
+    Sealed,
+    Truncated,
+}
+
+/// <summary>What metadata says about a log segment. <paramref name="LastEntry"/> is decided by the step to Completed (W4), −1 when it is empty.</summary>
+internal sealed record LogSegmentRecord(long Number, LogSegmentState State, long LastEntry, long Epoch, string WriterId)
+{
+    /// <summary>The exclusive end; meaningful unless Active.</summary>
+    [JsonIgnore]
+    public LogPosition End => new(Number, LastEntry + 1);
+}
+
+/// <summary>A record with the revision to compare when it is replaced.</summary>
+internal readonly record struct Versioned<T>(T Record, long ModRevision);
+
+[JsonSerializable(typeof(LogRecord))]
+[JsonSerializable(typeof(LogSegmentRecord))]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+internal sealed partial class RecordJson : JsonSerializerContext
+{
+    public static byte[] Write(LogRecord record) => JsonSerializer.SerializeToUtf8Bytes(record, Default.LogRecord);
+
+    public static byte[] Write(LogSegmentRecord record) => JsonSerializer.SerializeToUtf8Bytes(record, Default.LogSegmentRecord);
+
+    public static LogRecord ReadLog(string key, ReadOnlySpan<byte> bytes) => Read(key, bytes, Default.LogRecord);
+
+    public static LogSegmentRecord ReadSegment(string key, ReadOnlySpan<byte> bytes) => Read(key, bytes, Default.LogSegmentRecord);
+
+    private static T Read<T>(string key, ReadOnlySpan<byte> bytes, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type) where T : class
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(bytes, type) ?? throw MiniMilvusException.Corrupted($"metadata {key}: expected a record, found null");
+        }
+        catch (JsonException e)
+        {
+            throw MiniMilvusException.Corrupted($"metadata {key}: {e.Message}", e);
+        }
+    }
+}

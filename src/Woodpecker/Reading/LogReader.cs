@@ -1,0 +1,264 @@
+using System.Runtime.CompilerServices;
+using MiniMilvus.Core;
+using MiniMilvus.Core.Errors;
+using MiniMilvus.Woodpecker.Backends;
+using MiniMilvus.Woodpecker.Blocks;
+using MiniMilvus.Woodpecker.Metadata;
+
+namespace MiniMilvus.Woodpecker.Reading;
+
+/// <summary>
+/// One reading of a log. At the tail of a writer in this process blocks come from memory, woken by the ack; otherwise from the backend.
+/// When the writer is elsewhere, what is confirmed is learnt from the blocks themselves, from the metadata and from the caller's end.
+/// </summary>
+internal sealed class LogReader(string log, ILogBackend backend, LogMetadata metadata, LocalLogs logs, WoodpeckerOptions options, TimeProvider time) : IAsyncDisposable
+{
+    private SegmentCursor? _cursor;
+    private LogTail? _tail;
+    private LogPosition _position;
+    private LogPosition _confirmed;
+    private int _looks;
+
+    /// <summary>The segment this reader stands in; its file is not collected (W12).</summary>
+    public long Segment => Volatile.Read(ref _segment);
+
+    private long _segment;
+
+    public async IAsyncEnumerable<LogEntry> ReadAsync(LogPosition from, LogPosition until, [EnumeratorCancellation] CancellationToken ct)
+    {
+        var record = (await metadata.GetLogAsync(log, ct)).Record;
+        if (from < record.TruncatedUntil && from != LogPosition.Beginning)
+        {
+            throw Truncated(from, record);
+        }
+
+        MoveTo(from == LogPosition.Beginning ? record.TruncatedUntil : from);
+
+        // An end that a caller names is one that it knows to be confirmed; without an end there is nothing to trust.
+        var trusted = until == LogPosition.Max ? LogPosition.Beginning : until;
+        while (_position < until)
+        {
+            if (await NextAsync(trusted, ct) is not { } block)
+            {
+                continue;
+            }
+
+            for (var i = (int)Math.Max(0, block.First.Segment == _position.Segment ? _position.Entry - block.First.Entry : 0); i < block.Header.EntryCount; i++)
+            {
+                var entry = block[i];
+                if (entry.Position >= until)
+                {
+                    yield break;
+                }
+
+                yield return entry;
+            }
+
+            MoveTo(block.End);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _tail?.RemoveReader();
+        _tail = null;
+        if (_cursor is { } cursor)
+        {
+            _cursor = null;
+            await cursor.DisposeAsync();
+        }
+    }
+
+    /// <summary>The next block, or null after a step that brought it nearer (a wait, or the move to another segment).</summary>
+    private async ValueTask<DecodedBlock?> NextAsync(LogPosition trusted, CancellationToken ct)
+    {
+        var tail = FollowTail();
+        if (tail is null)
+        {
+            return await NextFromSegmentAsync(null, trusted, ct);
+        }
+
+        var moved = tail.Moved;
+        _confirmed = tail.Confirmed;
+        if (tail.IsClosed)
+        {
+            return await NextFromSegmentAsync(null, trusted, ct);
+        }
+
+        if (tail.Find(_position) is { } block)
+        {
+            return block;
+        }
+
+        if (_position >= _confirmed)
+        {
+            await moved.WaitAsync(ct);
+            return null;
+        }
+
+        return await NextFromSegmentAsync(tail, LogPosition.Beginning, ct);
+    }
+
+    private LogTail? FollowTail()
+    {
+        var tail = logs.TailOf(log);
+        if (tail != _tail)
+        {
+            _tail?.RemoveReader();
+            tail?.AddReader();
+            _tail = tail;
+        }
+
+        return tail;
+    }
+
+    private async ValueTask<DecodedBlock?> NextFromSegmentAsync(LogTail? tail, LogPosition trusted, CancellationToken ct)
+    {
+        var confirmed = _confirmed;
+        if (_cursor is { } stale && stale.Number != _position.Segment)
+        {
+            _cursor = null;
+            await stale.DisposeAsync();
+        }
+
+        if (_cursor is null && !await OpenAsync(ct))
+        {
+            return null;
+        }
+
+        var cursor = _cursor!;
+        if (cursor.Record.State == LogSegmentState.Active && (cursor.SawFooter || (tail is not null && confirmed.Segment > cursor.Number)))
+        {
+            await LookAtMetadataAsync(cursor, ct);
+        }
+
+        if (cursor.Record.State != LogSegmentState.Active && _position >= cursor.Record.End)
+        {
+            MoveTo(new LogPosition(cursor.Number + 1, 0));
+            return null;
+        }
+
+        if (await cursor.NextAsync(_position, confirmed, trusted, ct) is { } block)
+        {
+            _looks = 0;
+            if (cursor.Record.State == LogSegmentState.Active || block.End <= cursor.Record.End)
+            {
+                return block;
+            }
+
+            throw MiniMilvusException.Corrupted($"log '{log}', segment {cursor.Number}: expected its end at entry {cursor.Record.End.Entry}, found a block of entries {block.First.Entry} to {block.End.Entry - 1} across it");
+        }
+
+        if (cursor.Record.State == LogSegmentState.Active && !(tail is not null && _position < confirmed && !cursor.SawFooter))
+        {
+            await WaitElsewhereAsync(cursor, trusted, ct);
+        }
+        else if (cursor.Record.State != LogSegmentState.Active)
+        {
+            throw MiniMilvusException.Corrupted($"log '{log}', segment {cursor.Number}: expected entries up to {cursor.Record.LastEntry}, found a footer at {_position.Entry}");
+        }
+
+        return null;
+    }
+
+    /// <summary>False after a step that brought it nearer.</summary>
+    private async ValueTask<bool> OpenAsync(CancellationToken ct)
+    {
+        var number = _position.Segment;
+        if (await metadata.FindSegmentAsync(log, number, ct) is not { } found)
+        {
+            await NoSegmentAsync(number, ct);
+            return false;
+        }
+
+        if (found.Record.State is LogSegmentState.Completed or LogSegmentState.Sealed && _position >= found.Record.End)
+        {
+            MoveTo(new LogPosition(number + 1, 0)); // also an empty segment, whose file a crash may have kept from being made
+            return false;
+        }
+
+        if (found.Record.State != LogSegmentState.Truncated && await backend.OpenSegmentAsync(log, number, ct) is { } reader)
+        {
+            _cursor = new SegmentCursor(log, found.Record, reader);
+            return true;
+        }
+
+        await RequireNotTruncatedAsync(ct);
+        if (found.Record.State != LogSegmentState.Active)
+        {
+            throw MiniMilvusException.Corrupted($"log '{log}', segment {number}: expected entries up to {found.Record.LastEntry}, found no file");
+        }
+
+        await PauseAsync(ct);
+        return false;
+    }
+
+    private async ValueTask NoSegmentAsync(long number, CancellationToken ct)
+    {
+        await RequireNotTruncatedAsync(ct);
+        var newer = (await metadata.ListSegmentsAsync(log, ct)).Any(s => s.Record.Number > number);
+        if (newer)
+        {
+            await RequireNotTruncatedAsync(ct);
+            throw MiniMilvusException.Corrupted($"log '{log}': segment {number} has no metadata, though newer segments have");
+        }
+
+        // It is born in metadata first and then gets its file: looking for the file spares the metadata.
+        for (var look = 0; look < options.ForeignPollsPerMetadataLook && logs.TailOf(log) is null; look++)
+        {
+            await PauseAsync(ct);
+            if (await backend.OpenSegmentAsync(log, number, ct) is { } there)
+            {
+                await there.DisposeAsync();
+                return;
+            }
+        }
+
+        await PauseAsync(ct);
+    }
+
+    private async ValueTask WaitElsewhereAsync(SegmentCursor cursor, LogPosition trusted, CancellationToken ct)
+    {
+        await PauseAsync(ct);
+        if (++_looks % options.ForeignPollsPerMetadataLook == 0)
+        {
+            await LookAtMetadataAsync(cursor, ct);
+            if (cursor.Record.State == LogSegmentState.Active)
+            {
+                await cursor.RequireNotDamagedAsync(_position, trusted, ct);
+            }
+        }
+    }
+
+    private async ValueTask LookAtMetadataAsync(SegmentCursor cursor, CancellationToken ct)
+    {
+        if (await metadata.FindSegmentAsync(log, cursor.Number, ct) is { } found)
+        {
+            cursor.Update(found.Record);
+            return;
+        }
+
+        await RequireNotTruncatedAsync(ct);
+        throw MiniMilvusException.Corrupted($"log '{log}': segment {cursor.Number} has lost its metadata");
+    }
+
+    private async ValueTask RequireNotTruncatedAsync(CancellationToken ct)
+    {
+        var record = (await metadata.GetLogAsync(log, ct)).Record;
+        if (_position < record.TruncatedUntil)
+        {
+            throw Truncated(_position, record);
+        }
+    }
+
+    private Task PauseAsync(CancellationToken ct) => logs.PauseAsync(options.ForeignPollInterval, time, ct);
+
+    private void MoveTo(LogPosition position)
+    {
+        _position = position;
+        Volatile.Write(ref _segment, position.Segment);
+    }
+
+    private MiniMilvusException Truncated(LogPosition position, LogRecord record) => MiniMilvusException.NotFound(
+        ErrorReason.Unspecified, $"log '{log}': position {position} was truncated; the first that remains is {record.TruncatedUntil}");
+}

@@ -1,0 +1,225 @@
+using System.Runtime.CompilerServices;
+using MiniMilvus.Core;
+using MiniMilvus.Core.Errors;
+using MiniMilvus.Core.Events;
+using MiniMilvus.Woodpecker.Backends;
+using MiniMilvus.Woodpecker.Blocks;
+using MiniMilvus.Woodpecker.Metadata;
+using MiniMilvus.Woodpecker.Reading;
+using MiniMilvus.Woodpecker.Writing;
+
+namespace MiniMilvus.Woodpecker;
+
+/// <summary>The contract of the log over any backend: what is decided in metadata, in which order, and who is told.</summary>
+internal sealed class WoodpeckerEngine(ILogBackend backend, LogMetadata metadata, WoodpeckerOptions options, TimeProvider time, IStationSink stations) : IWoodpecker
+{
+    private readonly LocalLogs _logs = new();
+
+    public async ValueTask CreateAsync(string log, CancellationToken ct)
+    {
+        LogKeys.Check(log);
+        using var turn = await _logs.EnterAsync(log, ct);
+        if (await metadata.FindLogAsync(log, ct) is { Record.Deleted: true })
+        {
+            await FinishDeleteAsync(log, ct); // a delete that did not come to its end
+        }
+
+        if (!await metadata.TryCreateLogAsync(log, ct))
+        {
+            throw MiniMilvusException.Conflict(ErrorReason.Unspecified, $"log '{log}' exists already");
+        }
+    }
+
+    public async ValueTask<bool> ExistsAsync(string log, CancellationToken ct) =>
+        await metadata.FindLogAsync(LogKeys.Check(log), ct) is { Record.Deleted: false };
+
+    public ValueTask<IReadOnlyList<string>> ListAsync(CancellationToken ct) => metadata.ListLogsAsync(ct);
+
+    public async ValueTask DeleteAsync(string log, CancellationToken ct)
+    {
+        LogKeys.Check(log);
+        using var turn = await _logs.EnterAsync(log, ct);
+        if (await metadata.MarkDeletedAsync(log, ct))
+        {
+            _logs.WriterOf(log)?.Abandon(MiniMilvusException.Fenced($"log '{log}' is being deleted"));
+            await FinishDeleteAsync(log, ct);
+        }
+    }
+
+    public async ValueTask<ILogWriter> OpenWriterAsync(string log, Term term, CancellationToken ct)
+    {
+        LogKeys.Check(log);
+        using var turn = await _logs.EnterAsync(log, ct);
+
+        // Fence before anything is looked at: first the metadata, which outlives us, then whoever still writes (W3).
+        await metadata.RaiseEpochAsync(log, term, ct);
+        var guard = await backend.FenceAsync(log, term, ct);
+        try
+        {
+            _logs.WriterOf(log)?.Abandon(MiniMilvusException.Fenced($"log '{log}' was opened again in term {term}"));
+            var number = await EndOldSegmentsAsync(log, term, ct);
+            await metadata.CreateSegmentAsync(log, term, number, ct);
+            var segment = await backend.CreateSegmentAsync(log, number, term, ct);
+
+            var start = new LogPosition(number, 0);
+            var tail = new LogTail(start, options.TailBytesMax);
+            var queue = new EntryQueue(options, time, start);
+            var commit = new GroupCommit(log, term, backend, metadata, new Durable(log, guard, stations), queue, tail, stations, segment, number);
+            var writer = new LogWriter(log, term, options, backend, queue, guard, tail, stations);
+            writer.Start(commit);
+            _logs.Opened(log, writer, tail);
+            return writer;
+        }
+        catch (Exception e)
+        {
+            await guard.DisposeAsync();
+            if (e is IOException)
+            {
+                throw WriterFailure.From(log, term, e);
+            }
+
+            throw;
+        }
+    }
+
+    public async IAsyncEnumerable<LogEntry> ReadAsync(string log, LogPosition from, LogPosition until, [EnumeratorCancellation] CancellationToken ct)
+    {
+        LogKeys.Check(log);
+        await using var reader = new LogReader(log, backend, metadata, _logs, options, time);
+        _logs.AddReader(log, reader);
+        try
+        {
+            await foreach (var entry in reader.ReadAsync(from, until, ct))
+            {
+                yield return entry;
+            }
+        }
+        finally
+        {
+            _logs.RemoveReader(log, reader);
+        }
+    }
+
+    public async ValueTask TruncateAsync(string log, LogPosition until, CancellationToken ct)
+    {
+        LogKeys.Check(log);
+        using var turn = await _logs.EnterAsync(log, ct);
+        var marks = await GetWatermarksAsync(log, ct);
+        if (until > marks.Confirmed)
+        {
+            throw MiniMilvusException.Invalid($"truncation of log '{log}': expected a position up to {marks.Confirmed}, which is confirmed; found {until}");
+        }
+
+        // Metadata first: nobody starts to read what is about to go.
+        var truncated = await metadata.RaiseTruncationAsync(log, until, ct);
+        var segments = await metadata.ListSegmentsAsync(log, ct);
+        var inUse = _logs.OldestSegmentInUse(log);
+
+        // The newest record stays whatever happens: it carries the numbering on.
+        foreach (var (segment, _) in segments.SkipLast(1))
+        {
+            if (segment.State == LogSegmentState.Active || segment.End > truncated || segment.Number >= inUse)
+            {
+                break;
+            }
+
+            await metadata.MarkTruncatedAsync(log, segment.Number, ct);
+            await backend.DeleteSegmentAsync(log, segment.Number, ct);
+            await metadata.RemoveSegmentAsync(log, segment.Number, ct);
+        }
+    }
+
+    public async ValueTask<LogWatermarks> GetWatermarksAsync(string log, CancellationToken ct)
+    {
+        var record = (await metadata.GetLogAsync(LogKeys.Check(log), ct)).Record;
+        if (_logs.TailOf(log) is { } tail && _logs.WriterOf(log) is { } writer)
+        {
+            var confirmed = tail.Confirmed;
+            return new LogWatermarks(record.TruncatedUntil, confirmed, confirmed, writer.Tail);
+        }
+
+        var known = await DeriveConfirmedAsync(log, ct);
+        known = known > record.TruncatedUntil ? known : record.TruncatedUntil;
+        return new LogWatermarks(record.TruncatedUntil, known, known, known);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var writer in _logs.Writers)
+        {
+            await writer.DisposeAsync();
+        }
+
+        await backend.DisposeAsync();
+    }
+
+    /// <summary>Ends what older writers left open (W4) and returns the number that comes next.</summary>
+    private async ValueTask<long> EndOldSegmentsAsync(string log, Term term, CancellationToken ct)
+    {
+        var number = 0L;
+        foreach (var (segment, _) in await metadata.ListSegmentsAsync(log, ct))
+        {
+            if (segment.Epoch > term.Value)
+            {
+                throw MiniMilvusException.Fenced($"log '{log}': segment {segment.Number} belongs to term {segment.Epoch}; expected none above {term}");
+            }
+
+            if (segment.State == LogSegmentState.Active)
+            {
+                var entries = await backend.RecoverSegmentAsync(log, segment, term, ct);
+                await metadata.CompleteSegmentAsync(log, term, segment.Number, entries, ct);
+            }
+
+            number = segment.Number + 1;
+        }
+
+        return number;
+    }
+
+    /// <summary>What can be known without the writer: the decided ends, and what the newest segment's blocks say of each other.</summary>
+    private async ValueTask<LogPosition> DeriveConfirmedAsync(string log, CancellationToken ct)
+    {
+        var segments = await metadata.ListSegmentsAsync(log, ct);
+        if (segments.Length == 0)
+        {
+            return LogPosition.Beginning;
+        }
+
+        var newest = segments[^1].Record;
+        var known = newest.State == LogSegmentState.Active ? new LogPosition(newest.Number, 0) : newest.End;
+        if (newest.State != LogSegmentState.Active || await backend.OpenSegmentAsync(log, newest.Number, ct) is not { } reader)
+        {
+            return known;
+        }
+
+        await using (reader)
+        {
+            while (true)
+            {
+                var read = await reader.NextAsync(long.MaxValue, ct);
+                var says = read.Kind == BlockReadKind.Footer ? read.Header.First : read.Header.Confirmed;
+                if (read.Kind is not (BlockReadKind.Skipped or BlockReadKind.Footer))
+                {
+                    return known;
+                }
+
+                known = says > known ? says : known;
+                if (read.Kind == BlockReadKind.Footer)
+                {
+                    return known;
+                }
+            }
+        }
+    }
+
+    private async ValueTask FinishDeleteAsync(string log, CancellationToken ct)
+    {
+        await backend.DeleteLogAsync(log, ct);
+        foreach (var (segment, _) in await metadata.ListSegmentsAsync(log, ct))
+        {
+            await metadata.RemoveSegmentAsync(log, segment.Number, ct);
+        }
+
+        await metadata.RemoveLogAsync(log, ct);
+    }
+}

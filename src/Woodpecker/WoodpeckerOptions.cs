@@ -1,0 +1,56 @@
+namespace MiniMilvus.Woodpecker;
+
+/// <summary>The numbers of the log. Defaults are those of a local disk; sizes in bytes.</summary>
+public sealed record WoodpeckerOptions
+{
+    /// <summary>A larger entry is Invalid.</summary>
+    public int EntryBytesMax { get; init; } = 64 * 1024 * 1024;
+
+    /// <summary>A block ends when the next entry would make it longer (a longer entry has a block of its own).</summary>
+    public int BlockBytesMax { get; init; } = 2 * 1024 * 1024;
+
+    /// <summary>What one flush covers at most.</summary>
+    public int GroupBytesMax { get; init; } = 16 * 1024 * 1024;
+
+    /// <summary>What may wait for its flush; more makes the appender wait.</summary>
+    public long QueueBytesMax { get; init; } = 256 * 1024 * 1024;
+
+    public int QueueEntriesMax { get; init; } = 100_000;
+
+    /// <summary>A log segment ends when it has reached one of these three.</summary>
+    public long SegmentBytesMax { get; init; } = 256 * 1024 * 1024;
+
+    public int SegmentBlocksMax { get; init; } = 100_000;
+
+    public TimeSpan SegmentAgeMax { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Zeros written ahead of the data, so that a flush writes no file metadata: first this much, then twice as much, up to the maximum.</summary>
+    public long PreallocateBytesFirst { get; init; } = 1024 * 1024;
+
+    public long PreallocateBytesMax { get; init; } = 16 * 1024 * 1024;
+
+    /// <summary>How much of a log a reader takes from a file at once.</summary>
+    public int ReadBytes { get; init; } = 1024 * 1024;
+
+    /// <summary>Recent entries kept in memory for each log that has a reader beside its writer.</summary>
+    public int TailBytesMax { get; init; } = 8 * 1024 * 1024;
+
+    /// <summary>How often a reader looks when the writer is in another process.</summary>
+    public TimeSpan ForeignPollInterval { get; init; } = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>After so many looks at bytes that do not verify, or at a segment that does not go on, metadata is asked.</summary>
+    public int ForeignPollsPerMetadataLook { get; init; } = 20;
+
+    /// <summary>Appends are refused (Unavailable, DiskFull) while less than this is free.</summary>
+    public long DiskFreeBytesMin { get; init; } = 1024L * 1024 * 1024;
+
+    /// <summary>Appends are refused (Unavailable, DiskFull) while more than this part of the disk is used.</summary>
+    public double DiskUsedFractionMax { get; init; } = 0.9;
+
+    public TimeSpan DiskSpaceLookInterval { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How often, and how far apart, a metadata write is tried before the writer gives up (W13).</summary>
+    public int MetadataAttemptsMax { get; init; } = 20;
+
+    public TimeSpan MetadataRetryDelay { get; init; } = TimeSpan.FromMilliseconds(100);
+}

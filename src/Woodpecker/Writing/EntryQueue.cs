@@ -1,0 +1,238 @@
+using MiniMilvus.Core;
+using MiniMilvus.Core.Concurrency;
+using MiniMilvus.Woodpecker.Blocks;
+
+namespace MiniMilvus.Woodpecker.Writing;
+
+/// <summary>
+/// Gives entries their places, in call order, and collects them into groups for the commit loop. Bounded in bytes and entries until they
+/// are durable; when full, callers wait in the order they came. Decides where a log segment ends: by size, blocks or age.
+/// </summary>
+internal sealed class EntryQueue(WoodpeckerOptions options, TimeProvider time, LogPosition start)
+{
+    private readonly Lock _lock = new();
+    private readonly Queue<EntryGroup> _groups = new();
+    private readonly LinkedList<Waiter> _waiting = new();
+    private readonly AsyncSignal _changed = new();
+    private EntryGroup? _open;
+    private LogPosition _next = start;
+    private long _segmentBytes;
+    private int _segmentBlocks;
+    private long _segmentStarted = time.GetTimestamp();
+    private long _bytes;
+    private int _entries;
+    private Exception? _refusal;
+
+    /// <summary>The place that the next entry will get (unless a segment ends before it).</summary>
+    public LogPosition Tail
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _next;
+            }
+        }
+    }
+
+    /// <summary>Completes at the next change; take it before looking.</summary>
+    public Task Changed => _changed.Next;
+
+    public ValueTask<PendingAppend> EnqueueAsync(ReadOnlyMemory<byte> entry, CancellationToken ct)
+    {
+        PendingAppend placed;
+        bool wake;
+        lock (_lock)
+        {
+            if (_refusal is { } refusal)
+            {
+                return ValueTask.FromException<PendingAppend>(refusal);
+            }
+
+            if (_waiting.Count > 0 || !HasRoom(entry))
+            {
+                return new(WaitAsync(new Waiter(entry), ct));
+            }
+
+            wake = _groups.Count == 0;
+            placed = Place(entry);
+        }
+
+        if (wake)
+        {
+            _changed.Pulse();
+        }
+
+        return new(placed);
+    }
+
+    /// <summary>The next group; null when there is none, or when it begins another segment and the caller cannot go there yet.</summary>
+    public EntryGroup? TryTake(long segment, bool alsoNextSegment)
+    {
+        lock (_lock)
+        {
+            if (!_groups.TryPeek(out var group) || (group.First.Segment != segment && !alsoNextSegment))
+            {
+                return null;
+            }
+
+            _groups.Dequeue();
+            if (group == _open)
+            {
+                _open = null;
+            }
+
+            return group;
+        }
+    }
+
+    /// <summary>No more will come, and all has been taken.</summary>
+    public bool IsEnded
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _refusal is not null && _groups.Count == 0 && _waiting.Count == 0;
+            }
+        }
+    }
+
+    /// <summary>A group became durable: its room goes to those who wait.</summary>
+    public void Release(EntryGroup group)
+    {
+        List<(Waiter Waiter, PendingAppend Placed)>? served = null;
+        lock (_lock)
+        {
+            _bytes -= group.Bytes;
+            _entries -= group.Entries.Count;
+            while (_waiting.First is { } first && HasRoom(first.Value.Entry))
+            {
+                _waiting.RemoveFirst();
+                (served ??= []).Add((first.Value, Place(first.Value.Entry)));
+            }
+        }
+
+        if (served is not null)
+        {
+            _changed.Pulse();
+            foreach (var (waiter, placed) in served)
+            {
+                waiter.Served.TrySetResult(placed);
+            }
+        }
+    }
+
+    /// <summary>Refuses later entries; those that are queued, and those that wait for room, are still served.</summary>
+    public void Close(Exception why)
+    {
+        lock (_lock)
+        {
+            _refusal ??= why;
+        }
+
+        _changed.Pulse();
+    }
+
+    /// <summary>Refuses later entries and fails all that are here (W2).</summary>
+    public void Fail(Exception why)
+    {
+        EntryGroup[] groups;
+        Waiter[] waiting;
+        lock (_lock)
+        {
+            _refusal = why;
+            groups = [.. _groups];
+            waiting = [.. _waiting];
+            _groups.Clear();
+            _waiting.Clear();
+            _open = null;
+        }
+
+        _changed.Pulse();
+        foreach (var group in groups)
+        {
+            group.Fail(why);
+        }
+
+        foreach (var waiter in waiting)
+        {
+            waiter.Served.TrySetException(why);
+        }
+    }
+
+    private bool HasRoom(ReadOnlyMemory<byte> entry) =>
+        _entries == 0 || (_bytes + entry.Length <= options.QueueBytesMax && _entries < options.QueueEntriesMax);
+
+    private PendingAppend Place(ReadOnlyMemory<byte> entry)
+    {
+        if (_next.Entry > 0 && IsSegmentFull(entry.Length))
+        {
+            _next = new LogPosition(_next.Segment + 1, 0);
+            (_segmentBytes, _segmentBlocks, _open) = (0, 0, null);
+        }
+
+        if (_next.Entry == 0)
+        {
+            _segmentStarted = time.GetTimestamp();
+        }
+
+        if (_open is null || _open.Bytes + entry.Length > options.GroupBytesMax)
+        {
+            _open = new EntryGroup(_next);
+            _groups.Enqueue(_open);
+        }
+
+        if (_open.Add(entry, options.BlockBytesMax))
+        {
+            _segmentBlocks++;
+            _segmentBytes += BlockHeader.Bytes;
+        }
+
+        _segmentBytes += BlockHeader.EntryPrefixBytes + entry.Length;
+        _bytes += entry.Length;
+        _entries++;
+        var place = _next;
+        _next = place.Next;
+        return new PendingAppend(place, _open.Durable);
+    }
+
+    private bool IsSegmentFull(int entryBytes) =>
+        _segmentBytes + entryBytes > options.SegmentBytesMax
+        || _segmentBlocks >= options.SegmentBlocksMax
+        || time.GetElapsedTime(_segmentStarted) >= options.SegmentAgeMax;
+
+    /// <summary>Called under the lock, so that the order of waiting is the order of the calls.</summary>
+    private Task<PendingAppend> WaitAsync(Waiter waiter, CancellationToken ct)
+    {
+        var node = _waiting.AddLast(waiter);
+        return ServedAsync();
+
+        async Task<PendingAppend> ServedAsync()
+        {
+            await using var registration = ct.UnsafeRegister(
+                _ =>
+                {
+                    lock (_lock)
+                    {
+                        if (node.List is null)
+                        {
+                            return; // served meanwhile: it has its place
+                        }
+
+                        _waiting.Remove(node);
+                    }
+
+                    waiter.Served.TrySetCanceled(ct);
+                },
+                null);
+            return await waiter.Served.Task;
+        }
+    }
+
+    private sealed class Waiter(ReadOnlyMemory<byte> entry)
+    {
+        public ReadOnlyMemory<byte> Entry { get; } = entry;
+        public TaskCompletionSource<PendingAppend> Served { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}
