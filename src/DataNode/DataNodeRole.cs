@@ -45,7 +45,7 @@ public sealed class DataNodeRole : IDisposable
         var flusher = new SegmentFlusher(files, compute, replay, _budget, slots, time, stations, _metrics, _log);
         var deletes = new DeleteFlusher(files, compute, time, _metrics, _log);
         _context = new NodeContext(logReader, catalog, flusher, deletes, seals, _budget, _retry, time, stations, _metrics, _log, options);
-        _indexBuild = new IndexBuildJob(files, compute, time, stations, _metrics, _log);
+        _indexBuild = new IndexBuildJob(catalog, files, compute, time, stations, _metrics, _log);
     }
 
     /// <summary>The most bytes that buffers held at once since the start; never much above <see cref="DataNodeOptions.BufferBytesMax"/>.</summary>

@@ -158,7 +158,8 @@ internal sealed class ChannelWorker
             if (!shard.CheckpointInFlight && shard.IsBehind(shard.Candidate(_progress.Point)))
             {
                 var interval = shard.IsActive ? _context.Options.CheckpointInterval : _context.Options.IdleCheckpointInterval;
-                next = Sooner(next, interval - _context.Time.GetElapsedTime(shard.CheckpointAt, now));
+                var left = interval - _context.Time.GetElapsedTime(shard.CheckpointAt, now);
+                next = Sooner(next, left > TimeSpan.Zero ? left : interval);
             }
 
             if (shard.Deletes.Count > 0)

@@ -26,6 +26,13 @@ internal sealed class ShardTender(NodeContext context, ChannelLease lease, Shard
         }
 
         StartDeletes(shard);
+        var isGone = context.Catalog.Current.FindCollection(shard.Collection) is null;
+        if (isGone && (shard.IsDropped || shard.HasCheckpoint))
+        {
+            RemoveIfIdle(shard); // The coordinator has taken its checkpoint away; writing one would leave it behind for ever.
+            return;
+        }
+
         var candidate = shard.Candidate(consumed);
         if (shard.CheckpointInFlight || !shard.IsBehind(candidate))
         {
@@ -184,14 +191,21 @@ internal sealed class ShardTender(NodeContext context, ChannelLease lease, Shard
             shard.Advance(done.Point, now);
         }
 
-        if (shard.IsDropped && shard.Segments.Count == 0 && shard.Deletes.Hold is null)
-        {
-            shards.Remove(shard);
-        }
-        else if (done.WasKept)
+        if (!RemoveIfIdle(shard) && done.WasKept)
         {
             Tend(shard, consumed, now);
         }
+    }
+
+    private bool RemoveIfIdle(Shard shard)
+    {
+        var isIdle = shard.IsDropped && !shard.CheckpointInFlight && shard.Segments.Count == 0 && shard.Deletes.Hold is null;
+        if (isIdle)
+        {
+            shards.Remove(shard);
+        }
+
+        return isIdle;
     }
 
     private void Release(WriteBuffer buffer)

@@ -8,13 +8,14 @@ using MiniMilvus.Core.Time;
 using MiniMilvus.Index.Distances;
 using MiniMilvus.Index.Hnsw;
 using MiniMilvus.Index.Vectors;
+using MiniMilvus.Storage.Catalog;
 using MiniMilvus.Storage.Objects;
 using MiniMilvus.Storage.Segments;
 
 namespace MiniMilvus.DataNode.Indexing;
 
 /// <summary>Station 17: reads a flushed segment's vectors, builds the graph on the compute pool, stores it as a checksummed index file, and commits that.</summary>
-internal sealed class IndexBuildJob(IObjectStore objects, IComputePool compute, TimeProvider time, IStationSink stations, Metrics metrics, ILogger log)
+internal sealed class IndexBuildJob(CatalogView catalog, IObjectStore objects, IComputePool compute, TimeProvider time, IStationSink stations, Metrics metrics, ILogger log)
 {
     /// <summary>Returns when the index is committed, or when the catalogue no longer wants it.</summary>
     public async Task BuildAsync(MissingIndex missing, CancellationToken ct)
@@ -43,7 +44,13 @@ internal sealed class IndexBuildJob(IObjectStore objects, IComputePool compute, 
         }
         catch (MiniMilvusException e) when (e.Kind is ErrorKind.NotFound or ErrorKind.Conflict)
         {
-            Log.IndexUnwanted(log, segment.Id, index.Id, e.Message); // Segment, collection or index was dropped meanwhile.
+            var now = (await catalog.RefreshAsync(ct)).FindSegment(segment.Collection, segment.Id);
+            if (now is { State: SegmentState.Flushed } && now.ManifestPath == segment.ManifestPath)
+            {
+                throw MiniMilvusException.Corrupted($"segment {segment.Id}: the catalogue names {segment.ManifestPath}, but: {e.Message}", e);
+            }
+
+            Log.IndexUnwanted(log, segment.Id, index.Id, e.Message); // The segment was dropped or compacted meanwhile.
         }
     }
 

@@ -1,0 +1,110 @@
+using System.Collections.Immutable;
+using MiniMilvus.Core;
+using MiniMilvus.Core.Catalog;
+using MiniMilvus.Core.Events;
+using MiniMilvus.Core.Rows;
+using MiniMilvus.Core.Schema;
+using MiniMilvus.DataNode.Indexing;
+using MiniMilvus.DataNode.Tests.Support;
+using MiniMilvus.Index.Distances;
+using MiniMilvus.Index.Hnsw;
+using MiniMilvus.Index.Vectors;
+using MiniMilvus.Storage.Catalog;
+using MiniMilvus.Storage.Segments;
+
+namespace MiniMilvus.DataNode.Tests;
+
+public sealed class IndexTests
+{
+    private static readonly IndexRecord Hnsw = new()
+    {
+        Id = 500,
+        Name = "v",
+        Field = FakeLog.Vector,
+        IndexType = "HNSW",
+        Metric = MetricType.L2,
+        Params = ImmutableSortedDictionary<string, string>.Empty.Add("params", """{"M": 8, "efConstruction": "64"}"""),
+    };
+
+    [Fact]
+    public async Task A_flushed_segment_gets_its_index_and_the_graph_finds_the_nearest()
+    {
+        await using var world = new World();
+        await using var node = world.Start();
+        var shard = await world.CreateCollectionAsync(10, Hnsw);
+        var segment = await world.CreateSegmentAsync(shard);
+        for (var i = 0; i < 20; i++)
+        {
+            world.Log.Append(shard, World.Insert(shard, segment, [.. Enumerable.Range((i * 50) + 1, 50).Select(k => (long)k)]));
+        }
+
+        await world.ManualFlushAsync(shard, segment);
+        var record = (await world.UntilAsync(s => s.FindSegment(new CollectionId(10), segment)?.Indexes.IsEmpty == false)).FindSegment(new CollectionId(10), segment)!;
+
+        var index = Assert.Single(record.Indexes);
+        var bytes = await IndexFile.ReadAsync(world.Objects, index.Path, index.IndexId, CancellationToken.None);
+        var reader = await SegmentReader.OpenAsync(world.Objects, record.ManifestPath, CancellationToken.None);
+        var vectors = (FloatVectorColumn)await reader.ReadColumnAsync(FakeLog.Vector, CancellationToken.None);
+        var graph = HnswGraph.Read(bytes.Span, new ContiguousVectors(new VectorSpace(MetricType.L2, 8), vectors.Values));
+        Assert.Equal(8, graph.Options.M);
+        Assert.Equal(64, graph.Options.EfConstruction);
+        Assert.Equal(1000, graph.Count);
+        Assert.InRange(Recall(graph, vectors), 0.95, 1.0);
+        Assert.Contains(world.Events, e => e.Station == Station.IndexBuilt && e.Count == 1000);
+    }
+
+    [Fact]
+    public async Task An_index_that_is_created_after_the_flush_is_built_too()
+    {
+        await using var world = new World();
+        await using var node = world.Start();
+        var shard = await world.CreateCollectionAsync(10);
+        SegmentId[] segments = [await world.CreateSegmentAsync(shard), await world.CreateSegmentAsync(shard)];
+        world.Log.Append(shard, World.Insert(shard, segments[0], 1, 2, 3));
+        world.Log.Append(shard, World.Insert(shard, segments[1], 4, 5, 6));
+        await world.ManualFlushAsync(shard, segments);
+        Assert.All(segments, s => Assert.Empty(world.View.Current.FindSegment(new CollectionId(10), s)!.Indexes));
+
+        var collection = world.View.Current.FindCollection(new CollectionId(10))!;
+        await world.Coordinator.PutAsync(CatalogKeys.Collection(collection.Id), CatalogCodec.Encode(collection with { Indexes = [Hnsw] }));
+
+        await world.UntilAsync(s => segments.All(id => s.FindSegment(collection.Id, id)!.Indexes.Length == 1));
+    }
+
+    [Fact]
+    public void Flat_and_scalar_indexes_need_no_file()
+    {
+        Assert.True(IndexPlan.IsGraph(World.Schema, Hnsw));
+        Assert.True(IndexPlan.IsGraph(World.Schema, Hnsw with { IndexType = "AUTOINDEX" }));
+        Assert.False(IndexPlan.IsGraph(World.Schema, Hnsw with { IndexType = "FLAT" }));
+        Assert.False(IndexPlan.IsGraph(World.Schema, Hnsw with { Field = FakeLog.Key, IndexType = "INVERTED" }));
+    }
+
+    private static double Recall(HnswGraph graph, FloatVectorColumn vectors)
+    {
+        var random = new Random(5);
+        var (found, wanted) = (0, 0);
+        for (var n = 0; n < 50; n++)
+        {
+            var query = Enumerable.Range(0, 8).Select(_ => (float)random.NextDouble()).ToArray();
+            var stats = default(SearchStats);
+            var near = graph.Search(query, 10, 64, null, new HnswScratchPool(), ref stats).Select(x => (int)x.Key).ToHashSet();
+            var truth = Enumerable.Range(0, vectors.Count).OrderBy(r => L2(query, vectors.Row(r))).Take(10);
+            found += truth.Count(near.Contains);
+            wanted += 10;
+        }
+
+        return (double)found / wanted;
+    }
+
+    private static float L2(float[] a, ReadOnlySpan<float> b)
+    {
+        var sum = 0f;
+        for (var i = 0; i < a.Length; i++)
+        {
+            sum += (a[i] - b[i]) * (a[i] - b[i]);
+        }
+
+        return sum;
+    }
+}
