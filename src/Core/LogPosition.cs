@@ -11,6 +11,8 @@ public readonly record struct LogPosition(long Segment, long Entry) : IComparabl
     public static readonly LogPosition Beginning;
     public static readonly LogPosition Max = new(long.MaxValue, long.MaxValue);
 
+    // Else a record's JSON would hold the next position, and the one after it, without end.
+    [System.Text.Json.Serialization.JsonIgnore]
     public LogPosition Next => new(Segment, Entry + 1);
 
     public int CompareTo(LogPosition other) =>
