@@ -90,7 +90,7 @@ public static class ColumnCodec
             DataType.Int64 => new ScalarColumn<long>(field, type, Fixed<long>(field, values, count), valid),
             DataType.Float => new ScalarColumn<float>(field, type, Fixed<float>(field, values, count), valid),
             DataType.Double => new ScalarColumn<double>(field, type, Fixed<double>(field, values, count), valid),
-            DataType.FloatVector when dim > 0 => new FloatVectorColumn(field, dim, Fixed<float>(field, values, checked(count * dim))),
+            DataType.FloatVector when dim > 0 => new FloatVectorColumn(field, dim, Fixed<float>(field, values, (long)count * dim)),
             DataType.VarChar => new StringColumn(field, ReadStrings(field, values, count), valid),
             DataType.Json => new JsonColumn(field, ReadBlobs(field, values, count), valid),
             _ => throw MiniMilvusException.Corrupted($"column {field}: unknown type {(int)type} with dim {dim}"),
@@ -132,13 +132,13 @@ public static class ColumnCodec
         return sum;
     }
 
-    private static ReadOnlyMemory<T> Fixed<T>(FieldId field, ReadOnlyMemory<byte> values, int count)
+    private static ReadOnlyMemory<T> Fixed<T>(FieldId field, ReadOnlyMemory<byte> values, long count)
         where T : unmanaged
     {
         var size = System.Runtime.CompilerServices.Unsafe.SizeOf<T>();
-        return values.Length == (long)count * size
+        return values.Length == count * size
             ? ByteView<T>.Of(values)
-            : throw MiniMilvusException.Corrupted($"column {field}: expected {(long)count * size} value bytes, found {values.Length}");
+            : throw MiniMilvusException.Corrupted($"column {field}: expected {count * size} value bytes, found {values.Length}");
     }
 
     private static void WriteStrings(ReadOnlySpan<string> values, IBufferWriter<byte> to)

@@ -40,4 +40,10 @@ public static class Crc32C
     }
 
     public static uint Finish(uint state) => ~state;
+
+    /// <summary>
+    /// The form in which a checksum is stored inside the bytes that another checksum covers. Stored plainly it would make the outer one
+    /// a constant (the residue of the polynomial), whatever the content.
+    /// </summary>
+    public static uint Mask(uint checksum) => BitOperations.RotateRight(checksum, 15) + 0x4D4D_C0DEu;
 }

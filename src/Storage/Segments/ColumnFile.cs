@@ -9,7 +9,7 @@ namespace MiniMilvus.Storage.Segments;
 
 /// <summary>
 /// One column as a file (docs/formats/column.md): header of 64 bytes (magic "MMCOLUMN", format version, column bytes), the column as
-/// <see cref="ColumnCodec"/> writes it, footer of 16 bytes with a CRC32C of everything before. The header's size keeps values aligned for a memory map.
+/// <see cref="ColumnCodec"/> writes it, footer of 16 bytes with a masked CRC32C of everything before. The header's size keeps values aligned for a memory map.
 /// </summary>
 public static class ColumnFile
 {
@@ -74,7 +74,7 @@ internal static class SealedFile
 
     public static void End(ArrayBufferWriter<byte> to)
     {
-        var checksum = Crc32C.Of(to.WrittenSpan);
+        var checksum = Crc32C.Mask(Crc32C.Of(to.WrittenSpan));
         var footer = to.GetSpan(FooterBytes)[..FooterBytes];
         BinaryPrimitives.WriteUInt32LittleEndian(footer, checksum);
         BinaryPrimitives.WriteUInt32LittleEndian(footer[4..], 0);
@@ -93,7 +93,7 @@ internal static class SealedFile
 
         var footer = bytes[^FooterBytes..];
         var expected = BinaryPrimitives.ReadUInt32LittleEndian(footer);
-        var found = Crc32C.Of(bytes[..^FooterBytes]);
+        var found = Crc32C.Mask(Crc32C.Of(bytes[..^FooterBytes]));
         if (expected != found || !footer[8..].SequenceEqual(EndMagic))
         {
             throw MiniMilvusException.Corrupted($"{name}: expected checksum {expected:x8}, found {found:x8} over {bytes.Length - FooterBytes} bytes");

@@ -1,0 +1,85 @@
+using System.Buffers;
+using System.Text;
+using MiniMilvus.Conformance.Support;
+using MiniMilvus.Core;
+using MiniMilvus.Storage.Checksums;
+using MiniMilvus.Storage.Disk;
+using MiniMilvus.Storage.Meta;
+using MiniMilvus.Storage.Objects;
+using MiniMilvus.Storage.Segments;
+
+namespace MiniMilvus.Storage.Tests.Segments;
+
+/// <summary>
+/// Files written by version 1 and kept: they must still open, and today's writer must write the same bytes. Set MINIMILVUS_WRITE_GOLDEN to a folder to
+/// write them again, which is right only together with a new format version.
+/// </summary>
+public sealed class GoldenTests
+{
+    private static string Folder => Path.Combine(AppContext.BaseDirectory, "Golden");
+
+    [Fact]
+    public void The_checksum_is_CRC32C() => Assert.Equal(0xE3069283u, Crc32C.Of("123456789"u8));
+
+    [Fact]
+    public async Task Column_delete_and_index_files_of_version_1_still_open_and_are_still_written()
+    {
+        foreach (var column in Sample.Columns())
+        {
+            var golden = await GoldenAsync($"column-{column.Field}.col", ColumnFile.Encode(column));
+            Assert.Equal(Sample.Bytes(column), Sample.Bytes(ColumnFile.Decode(golden, column.Field, "golden")));
+        }
+
+        var deletes = await GoldenAsync("deletes.del", DeleteFile.Encode(Sample.Deletes()));
+        Assert.Equal(2, DeleteFile.Decode(deletes, new CollectionId(100), "golden").Count);
+        var index = await GoldenAsync("index.idx", IndexFile.Encode(55, new ReadOnlySequence<byte>("index bytes"u8.ToArray())));
+        Assert.Equal("index bytes", Encoding.ASCII.GetString(IndexFile.Decode(index, 55, "golden").Span));
+    }
+
+    [Fact]
+    public async Task A_manifest_of_version_1_still_opens_and_is_still_written()
+    {
+        var origin = new SegmentOrigin(
+            new SegmentId(7), new CollectionId(100), new PartitionId(2), new VChannel("by-dev-0_100v0"), 3, new Term(5), 1, new LogPosition(1, 2), new LogPosition(3, 4));
+        var (manifest, _) = await SegmentWriter.WriteAsync(new MemoryObjectStore(), origin, Sample.Rows(), new long[] { 30, 10, 20 }, CancellationToken.None);
+        var golden = await GoldenAsync("manifest.json", manifest.Encode());
+        Assert.Equal(manifest.Encode(), SegmentManifest.Decode(golden, "golden").Encode());
+    }
+
+    [Fact]
+    public async Task A_metadata_folder_of_version_1_still_opens_and_is_still_written()
+    {
+        var disk = new SimulatedDisk(TimeProvider.System, 1);
+        var options = new EmbeddedMetaStoreOptions { JournalBytesMax = 512, DropLeasesAtOpen = false };
+        await using (var store = await EmbeddedMetaStore.OpenAsync(disk.Mount(), "", TimeProvider.System, options, CancellationToken.None))
+        {
+            await store.TransactAsync([], [new MetaOperation.Put("a", "one"u8.ToArray())], CancellationToken.None);
+            var lease = await store.GrantLeaseAsync(TimeSpan.FromSeconds(30), CancellationToken.None);
+            await store.TransactAsync([], [new MetaOperation.Put("b", "two"u8.ToArray(), lease), new MetaOperation.Delete("a")], CancellationToken.None);
+        }
+
+        var copy = new SimulatedDisk(TimeProvider.System, 1);
+        foreach (var name in new[] { "snapshot-000000000001", "journal-000000000001" })
+        {
+            var golden = await GoldenAsync(name, await MetaFiles.ReadAsync(disk.Mount(), name, CancellationToken.None));
+            await MetaFiles.WriteWholeAsync(copy.Mount(), name, golden, CancellationToken.None);
+        }
+
+        await using var again = await EmbeddedMetaStore.OpenAsync(copy.Mount(), "", TimeProvider.System, options, CancellationToken.None);
+        var entry = Assert.Single((await again.RangeAsync("", CancellationToken.None)).Entries);
+        Assert.Equal(("b", "two", 3L, 2L), (entry.Key, Encoding.ASCII.GetString(entry.Value.Span), entry.ModRevision, entry.Lease));
+    }
+
+    private static async Task<byte[]> GoldenAsync(string name, ReadOnlyMemory<byte> today)
+    {
+        if (Environment.GetEnvironmentVariable("MINIMILVUS_WRITE_GOLDEN") is { Length: > 0 } folder)
+        {
+            await File.WriteAllBytesAsync(Path.Combine(folder, name), today.ToArray());
+            return today.ToArray();
+        }
+
+        var golden = await File.ReadAllBytesAsync(Path.Combine(Folder, name));
+        Assert.Equal(golden, today.ToArray());
+        return golden;
+    }
+}
