@@ -21,17 +21,16 @@ internal sealed class IndexWatcher(CatalogView catalog, IReadOnlyList<ChannelLea
     public async Task RunAsync(CancellationToken ct)
     {
         await retry.RunAsync("reading the catalogue", token => catalog.RefreshAsync(token), ct);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var running = new Dictionary<(SegmentId, long), Task>();
         Task? changed = null;
-        var seen = 0L;
         try
         {
             while (true)
             {
                 if (changed is null)
                 {
-                    seen = catalog.Current.Revision;
-                    changed = catalog.ChangedAsync(seen, ct).AsTask();
+                    changed = catalog.ChangedAsync(catalog.Current.Revision, stop.Token).AsTask();
                 }
 
                 var missing = Missing(catalog.Current).ToList();
@@ -41,7 +40,7 @@ internal sealed class IndexWatcher(CatalogView catalog, IReadOnlyList<ChannelLea
                     var key = (one.Segment.Id, one.Index.Id);
                     if (running.Count < options.IndexConcurrency && !_settled.Contains(key) && !running.ContainsKey(key))
                     {
-                        running.Add(key, BuildAsync(one, ct));
+                        running.Add(key, BuildAsync(one, stop.Token));
                     }
                 }
 
@@ -62,8 +61,23 @@ internal sealed class IndexWatcher(CatalogView catalog, IReadOnlyList<ChannelLea
         }
         finally
         {
-            // Only reached on cancellation or failure, both of which cancel the builds; their own errors come second.
-            await Task.WhenAll(running.Values).ContinueWith(static t => _ = t.Exception, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Current);
+            stop.Cancel();
+            await EndAsync(running.Values);
+        }
+    }
+
+    private static async Task EndAsync(IEnumerable<Task> builds)
+    {
+        foreach (var build in builds)
+        {
+            try
+            {
+                await build;
+            }
+            catch (Exception e) when (e is OperationCanceledException or MiniMilvusException)
+            {
+                // The watcher is ending already, for its own reason.
+            }
         }
     }
 
