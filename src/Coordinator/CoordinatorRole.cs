@@ -161,7 +161,11 @@ public sealed class CoordinatorRole : ICoordinator, IChannelAssigner
                 await LeftAsync(session, _running);
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or MiniMilvusException)
+        catch (OperationCanceledException) when (_running.IsCancellationRequested)
+        {
+            // As above.
+        }
+        catch (MiniMilvusException e)
         {
             Log.SessionEndFailed(_logger, session.NodeId, e);
         }

@@ -38,19 +38,18 @@ internal sealed class HandlerGrpcService(IStreamingHandler handler) : HandlerSer
             var subscription = await handler.SubscribeAsync(new PChannel(request.Channel), StreamingWire.FromWire(request.From), ct);
             await responseStream.WriteAsync(new ConsumeResponse { Start = StreamingWire.ToWire(subscription.Start) });
             await using var frames = subscription.Frames.GetAsyncEnumerator(ct);
-            var next = frames.MoveNextAsync();
+            var next = frames.MoveNextAsync().AsTask();
             while (await next)
             {
                 var response = new ConsumeResponse();
-                var bytes = Add(response, frames.Current);
-                next = frames.MoveNextAsync();
-                while (response.Tick is null && response.Messages.Count < FramesPerAnswer && bytes < BytesPerAnswer && next.IsCompletedSuccessfully && next.Result)
+                var bytes = 0;
+                do
                 {
                     bytes += Add(response, frames.Current);
-                    next = frames.MoveNextAsync();
+                    next = frames.MoveNextAsync().AsTask();
                 }
-
-                await responseStream.WriteAsync(response);
+                while (response.Tick is null && response.Messages.Count < FramesPerAnswer && bytes < BytesPerAnswer && next.IsCompletedSuccessfully && await next);
+                await responseStream.WriteAsync(response, ct);
             }
         }
         catch (MiniMilvusException e)
@@ -76,7 +75,7 @@ internal sealed class HandlerGrpcService(IStreamingHandler handler) : HandlerSer
     {
         await foreach (var answer in answers.ReadAllAsync(ct))
         {
-            await to.WriteAsync(await answer);
+            await to.WriteAsync(await answer, ct);
         }
     }
 

@@ -88,7 +88,7 @@ internal sealed class RemoteStreamingHandler(CallInvoker invoker) : IStreamingHa
             if (_producer is null or { IsBroken: true })
             {
                 _producer?.Dispose();
-                _producer = new Producer(_client.Produce());
+                _producer = new Producer(_client.Produce(cancellationToken: CancellationToken.None));
             }
 
             request.Number = ++_number;

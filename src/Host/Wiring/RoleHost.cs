@@ -47,6 +47,8 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
     private ProxyRole? _proxy;
     private readonly TaskCompletionSource<Exception> _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    private volatile bool _isStopping;
+
     public bool IsReady { get; private set; }
 
     public Task<Exception> Failed => _failed.Task;
@@ -177,7 +179,7 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
         if (options.Has(Roles.Proxy))
         {
             IQueryRouter router = _queryNode is { } local ? new SingleQueryNode(local) : new CatalogQueryRouter(_catalog, a => new RemoteQueryNode(Connect(a)));
-            _proxy = new ProxyRole(_coordinator, _catalog, streaming, router, options.Proxy, _time, _stations, _logs);
+            _proxy = Own(new ProxyRole(new ProxyDependencies(_coordinator, _catalog, streaming, router, _time, _stations, _logs, options.Proxy)));
             runner.Start("proxy", _proxy.RunAsync);
         }
 
@@ -198,6 +200,7 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        _isStopping = true;
         if (_runner is not null)
         {
             await _runner.DisposeAsync();
@@ -262,7 +265,7 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
     private async Task ForwardFailureAsync(EmbeddedMetaStore store)
     {
         await store.Stopped;
-        if (store.Failure is { } failure)
+        if (store.Failure is { } failure && !_isStopping)
         {
             _runner?.Fail("metadata store", failure);
         }
