@@ -19,6 +19,15 @@ public sealed class CatalogViewTests
 
     private static CancellationToken None => CancellationToken.None;
 
+    /// <summary>Lets everything that is ready run on the pump.</summary>
+    private static async Task SettleAsync()
+    {
+        for (var i = 0; i < 50; i++)
+        {
+            await Task.Yield();
+        }
+    }
+
     private static CollectionRecord Collection(string name, params VChannel[] channels) => new()
     {
         Id = Books,
@@ -111,13 +120,14 @@ public sealed class CatalogViewTests
     public void The_view_survives_an_outage_a_compaction_and_a_silent_watch() => Pump.Run(async () =>
     {
         using var inner = new MemoryMetaStore(_time, historyRevisions: 2);
-        var store = new Flaky(inner);
+        using var store = new Flaky(inner);
         var view = new CatalogView(store, _time);
         using var stop = new CancellationTokenSource();
         store.RangeFailures = 2;
         var run = view.RunAsync(stop.Token);
+        await SettleAsync();
         _time.Advance(TimeSpan.FromMilliseconds(50));
-        await Task.Yield();
+        await SettleAsync();
         _time.Advance(TimeSpan.FromMilliseconds(100));
         await view.WaitForRevisionAsync(1, None);
 
@@ -129,7 +139,7 @@ public sealed class CatalogViewTests
         }
 
         var waiting = view.WaitForRevisionAsync(11, None).AsTask();
-        await Task.Yield();
+        await SettleAsync();
         _time.Advance(TimeSpan.FromSeconds(2));
         await waiting;
         Assert.Equal(10, view.Current.SegmentsOf(Books).Count);
@@ -137,12 +147,12 @@ public sealed class CatalogViewTests
         // The watch hangs without a word: a refresh lists again.
         store.Silent = true;
         store.BreakWatch(MiniMilvusException.Conflict(ErrorReason.Unspecified, "compacted"));
-        await Task.Yield();
+        await SettleAsync();
         await WriteAsync(inner, new MetaOperation.Put(CatalogKeys.Segment(Books, new SegmentId(99)), CatalogCodec.Encode(Segment(99))));
         var refresh = view.RefreshAsync(None).AsTask();
         for (var i = 0; i < 20 && !refresh.IsCompleted; i++)
         {
-            await Task.Yield();
+            await SettleAsync();
             _time.Advance(TimeSpan.FromMilliseconds(200));
         }
 
@@ -170,18 +180,21 @@ public sealed class CatalogViewTests
     }
 
     /// <summary>A store whose calls can be made to fail.</summary>
-    private sealed class Flaky(IMetaStore inner) : IMetaStore
+    private sealed class Flaky(IMetaStore inner) : IMetaStore, IDisposable
     {
-        private TaskCompletionSource _break = new();
+        private CancellationTokenSource _break = new();
+        private Exception? _failure;
 
         public int RangeFailures { get; set; }
         public bool Silent { get; set; }
 
+        public void Dispose() => _break.Dispose();
+
         public void BreakWatch(Exception e)
         {
             var old = _break;
-            _break = new TaskCompletionSource();
-            old.SetException(e);
+            (_break, _failure) = (new CancellationTokenSource(), e);
+            old.Cancel();
         }
 
         public ValueTask<MetaEntry?> GetAsync(string key, CancellationToken ct) => inner.GetAsync(key, ct);
@@ -194,20 +207,20 @@ public sealed class CatalogViewTests
 
         public async IAsyncEnumerable<MetaWatchBatch> WatchAsync(string prefix, long fromRevision, [EnumeratorCancellation] CancellationToken ct)
         {
-            var broken = _break.Task;
-            using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct, _break.Token);
+            var broken = _break;
             await using var watch = inner.WatchAsync(prefix, fromRevision, stop.Token).GetAsyncEnumerator(stop.Token);
             while (true)
             {
-                var next = watch.MoveNextAsync().AsTask();
-                if (await Task.WhenAny(next, broken) == broken)
+                try
                 {
-                    stop.Cancel();
-                    await Assert.ThrowsAnyAsync<OperationCanceledException>(() => next);
-                    await broken;
+                    await watch.MoveNextAsync();
+                }
+                catch (OperationCanceledException) when (broken.IsCancellationRequested && !ct.IsCancellationRequested)
+                {
+                    throw _failure!;
                 }
 
-                await next;
                 if (!Silent)
                 {
                     yield return watch.Current;
