@@ -43,6 +43,9 @@ internal sealed class TailBuffer(LogPosition start, long bytesMax)
         {
             _messages.Enqueue((message, bytes));
             _bytes += bytes;
+
+            // A confirmed message is a tick of its own: everything stamped before it is durable too (W2, T1).
+            _tick = new TimeTick(message.Term, message.TimeTick, message.Position.Next);
             while (_bytes > bytesMax && _messages.Count > 1)
             {
                 var (evicted, size) = _messages.Dequeue();
