@@ -70,14 +70,9 @@ internal sealed class WoodpeckerEngine(ILogBackend backend, LogMetadata metadata
             _logs.Opened(log, writer, tail);
             return writer;
         }
-        catch (Exception e)
+        catch
         {
             await guard.DisposeAsync();
-            if (e is IOException)
-            {
-                throw WriterFailure.From(log, term, e);
-            }
-
             throw;
         }
     }

@@ -49,6 +49,13 @@ public sealed record WoodpeckerOptions
 
     public TimeSpan DiskSpaceLookInterval { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>Groups of blocks on their way at once on object storage.</summary>
+    public int ObjectGroupsInFlightMax { get; init; } = 4;
+
+    public int ObjectAttemptsMax { get; init; } = 5;
+
+    public TimeSpan ObjectRetryDelay { get; init; } = TimeSpan.FromMilliseconds(100);
+
     /// <summary>How often, and how far apart, a metadata write is tried before the writer gives up (W13).</summary>
     public int MetadataAttemptsMax { get; init; } = 20;
 

@@ -27,6 +27,9 @@ internal interface ILogBackend : IAsyncDisposable
     /// <summary>Null when there is no such segment.</summary>
     ValueTask<ISegmentReader?> OpenSegmentAsync(string log, long segment, CancellationToken ct);
 
+    /// <summary>Whether a segment has been born, without asking the metadata; false may mean "empty so far".</summary>
+    ValueTask<bool> SegmentExistsAsync(string log, long segment, CancellationToken ct);
+
     /// <summary>Absent is fine.</summary>
     ValueTask DeleteSegmentAsync(string log, long segment, CancellationToken ct);
 

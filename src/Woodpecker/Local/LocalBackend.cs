@@ -15,19 +15,19 @@ internal sealed class LocalBackend(IDisk disk, LogMetadata metadata, WoodpeckerO
 
     public void RequireRoom() => _space.RequireRoom();
 
-    public async ValueTask<IEpochGuard> FenceAsync(string log, Term epoch, CancellationToken ct)
+    public ValueTask<IEpochGuard> FenceAsync(string log, Term epoch, CancellationToken ct) => GuardAsync<IEpochGuard>($"fence of log '{log}'", async () =>
     {
         await disk.CreateFolderAsync(LocalPaths.Folder(log), ct);
         return await EpochFile.WriteAsync(disk, metadata, log, epoch, ct);
-    }
+    });
 
     public ValueTask<long> RecoverSegmentAsync(string log, LogSegmentRecord segment, Term epoch, CancellationToken ct) =>
-        LocalRecovery.RecoverAsync(disk, log, segment, epoch, options, ct);
+        GuardAsync($"recovery of log segment {log}/{segment.Number}", () => LocalRecovery.RecoverAsync(disk, log, segment, epoch, options, ct));
 
-    public async ValueTask<ISegmentWriter> CreateSegmentAsync(string log, long segment, Term epoch, CancellationToken ct) =>
-        await LocalSegmentWriter.CreateAsync(disk, log, segment, epoch, options, ct);
+    public ValueTask<ISegmentWriter> CreateSegmentAsync(string log, long segment, Term epoch, CancellationToken ct) => GuardAsync<ISegmentWriter>(
+        $"create of log segment {log}/{segment}", async () => await LocalSegmentWriter.CreateAsync(disk, log, segment, epoch, options, ct));
 
-    public async ValueTask<ISegmentReader?> OpenSegmentAsync(string log, long segment, CancellationToken ct)
+    public ValueTask<ISegmentReader?> OpenSegmentAsync(string log, long segment, CancellationToken ct) => GuardAsync<ISegmentReader?>($"open of log segment {log}/{segment}", async () =>
     {
         try
         {
@@ -38,33 +38,52 @@ internal sealed class LocalBackend(IDisk disk, LogMetadata metadata, WoodpeckerO
         {
             return null;
         }
-    }
+    });
 
-    public async ValueTask DeleteSegmentAsync(string log, long segment, CancellationToken ct)
+    public ValueTask<bool> SegmentExistsAsync(string log, long segment, CancellationToken ct) =>
+        GuardAsync($"look for log segment {log}/{segment}", () => disk.ExistsAsync(LocalPaths.Segment(log, segment), ct));
+
+    public async ValueTask DeleteSegmentAsync(string log, long segment, CancellationToken ct) => await GuardAsync($"delete of log segment {log}/{segment}", async () =>
     {
         await disk.DeleteFileAsync(LocalPaths.Segment(log, segment), ct);
         await disk.FlushDirectoryAsync(LocalPaths.Folder(log), ct);
-    }
+        return true;
+    });
 
-    public async ValueTask DeleteLogAsync(string log, CancellationToken ct)
+    public async ValueTask DeleteLogAsync(string log, CancellationToken ct) => await GuardAsync($"delete of log '{log}'", async () =>
     {
         var folder = LocalPaths.Folder(log);
         var files = await disk.ListFilesAsync(folder, ct);
         if (files.Count > 0)
         {
             // A writer that still has the file open reads this, asks the metadata, and learns that its log is gone.
-            await (await FenceAsync(log, new Term(long.MaxValue), ct)).DisposeAsync();
-            foreach (var file in files)
+            await using (await EpochFile.WriteAsync(disk, metadata, log, new Term(long.MaxValue), ct))
+            {
+            }
+
+            foreach (var file in files.Append("EPOCH"))
             {
                 await disk.DeleteFileAsync($"{folder}/{file}", ct);
             }
 
-            await disk.DeleteFileAsync(LocalPaths.Epoch(log), ct);
             await disk.FlushDirectoryAsync(folder, ct);
         }
 
         await disk.DeleteFolderAsync(folder, ct);
-    }
+        return true;
+    });
 
     public ValueTask DisposeAsync() => default;
+
+    private static async ValueTask<T> GuardAsync<T>(string what, Func<ValueTask<T>> call)
+    {
+        try
+        {
+            return await call();
+        }
+        catch (IOException e)
+        {
+            throw DiskErrors.ToUnavailable(e, what);
+        }
+    }
 }

@@ -33,6 +33,18 @@ internal sealed class LocalSegmentReader(IDiskFile file, string log, long segmen
 
     public async ValueTask<BlockRead> NextAsync(long fromEntry, CancellationToken ct)
     {
+        try
+        {
+            return await LookTwiceAsync(fromEntry, ct);
+        }
+        catch (IOException e)
+        {
+            throw DiskErrors.ToUnavailable(e, Where());
+        }
+    }
+
+    private async ValueTask<BlockRead> LookTwiceAsync(long fromEntry, CancellationToken ct)
+    {
         var read = await LookAsync(fromEntry, ct);
         if (read.Kind is BlockReadKind.NotYet or BlockReadKind.Bad)
         {

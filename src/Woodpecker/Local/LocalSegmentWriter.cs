@@ -117,8 +117,15 @@ internal sealed class LocalSegmentWriter : ISegmentWriter
 
     private async Task<long> GrowAsync(long length, CancellationToken ct)
     {
-        await _file.PreallocateAsync(length, ct);
-        return length;
+        try
+        {
+            await _file.PreallocateAsync(length, ct);
+            return length;
+        }
+        catch (IOException e) when (DiskErrors.IsNoSpace(e))
+        {
+            return 0; // zeros are a convenience: whether there is room for data, the data's own write tells
+        }
     }
 
     private async ValueTask GrownAsync()

@@ -138,7 +138,7 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
             return null;
         }
 
-        if (await cursor.NextAsync(_position, confirmed, trusted, ct) is { } block)
+        if (await ReadAsync(cursor, confirmed, trusted, ct) is { } block)
         {
             _looks = 0;
             if (cursor.Record.State == LogSegmentState.Active || block.End <= cursor.Record.End)
@@ -159,6 +159,19 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
         }
 
         return null;
+    }
+
+    private async ValueTask<DecodedBlock?> ReadAsync(SegmentCursor cursor, LogPosition confirmed, LogPosition trusted, CancellationToken ct)
+    {
+        try
+        {
+            return await cursor.NextAsync(_position, confirmed, trusted, ct);
+        }
+        catch (MiniMilvusException e) when (e.Kind == ErrorKind.Corrupted)
+        {
+            await RequireNotTruncatedAsync(ct); // what was collected under our feet is gone, not damaged
+            throw;
+        }
     }
 
     /// <summary>False after a step that brought it nearer.</summary>
@@ -207,9 +220,8 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
         for (var look = 0; look < options.ForeignPollsPerMetadataLook && logs.TailOf(log) is null; look++)
         {
             await PauseAsync(ct);
-            if (await backend.OpenSegmentAsync(log, number, ct) is { } there)
+            if (await backend.SegmentExistsAsync(log, number, ct))
             {
-                await there.DisposeAsync();
                 return;
             }
         }

@@ -1,0 +1,92 @@
+using System.Buffers;
+using MiniMilvus.Core.Errors;
+using MiniMilvus.Storage.Objects;
+using MiniMilvus.Woodpecker.Blocks;
+
+namespace MiniMilvus.Woodpecker.Objects;
+
+/// <summary>
+/// Blocks as objects that are put under a key nobody has taken yet. Who takes a key first wins: that is the order of the log and its
+/// fence at once. A put whose reply was lost is tried again and recognises its own object by its bytes (W14).
+/// </summary>
+internal sealed class BlockObjects(IObjectStore store, WoodpeckerOptions options, TimeProvider time)
+{
+    /// <summary>False when somebody else's object lies there. Durable when it returns.</summary>
+    public async ValueTask<bool> TryPutAsync(string key, ReadOnlySequence<byte> bytes, CancellationToken ct)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await store.PutAsync(key, bytes, PutCondition.Absent, ct);
+                return true;
+            }
+            catch (MiniMilvusException e) when (e.Kind == ErrorKind.Conflict)
+            {
+                var found = await GetAsync(key, ct);
+                return found is { } there && there.Span.SequenceEqual(bytes.ToArray());
+            }
+            catch (MiniMilvusException e) when (e.Kind == ErrorKind.Unavailable && attempt < options.ObjectAttemptsMax)
+            {
+                await Task.Delay(options.ObjectRetryDelay, time, ct);
+            }
+        }
+    }
+
+    /// <summary>Null when absent, which is never said of a store that did not answer (W11).</summary>
+    public async ValueTask<ReadOnlyMemory<byte>?> GetAsync(string key, CancellationToken ct)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await store.GetAsync(key, ct);
+            }
+            catch (MiniMilvusException e) when (e.Kind == ErrorKind.NotFound)
+            {
+                return null;
+            }
+            catch (MiniMilvusException e) when (e.Kind == ErrorKind.Unavailable && attempt < options.ObjectAttemptsMax)
+            {
+                await Task.Delay(options.ObjectRetryDelay, time, ct);
+            }
+        }
+    }
+
+    public async ValueTask<bool> ExistsAsync(string key, CancellationToken ct) => await store.HeadAsync(key, ct) is not null;
+
+    public async ValueTask DeleteAllAsync(string prefix, CancellationToken ct)
+    {
+        var keys = new List<string>();
+        await foreach (var info in store.ListAsync(prefix, ct))
+        {
+            keys.Add(info.Key);
+        }
+
+        foreach (var key in keys)
+        {
+            await store.DeleteAsync(key, ct);
+        }
+    }
+
+    public static ReadOnlySequence<byte> Encode(EncodedBlock block, string log, long number)
+    {
+        var bytes = new byte[block.Bytes];
+        block.Header.WriteTo(bytes, log, number);
+        var at = BlockHeader.Bytes;
+        foreach (var part in block.Payload)
+        {
+            part.Span.CopyTo(bytes.AsSpan(at));
+            at += part.Length;
+        }
+
+        return new ReadOnlySequence<byte>(bytes);
+    }
+
+    public static ReadOnlySequence<byte> Encode(BlockHeader footer, string log, long number)
+    {
+        var bytes = new byte[BlockHeader.Bytes];
+        footer.WriteTo(bytes, log, number);
+        return new ReadOnlySequence<byte>(bytes);
+    }
+}

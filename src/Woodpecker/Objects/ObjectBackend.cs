@@ -1,0 +1,74 @@
+using MiniMilvus.Core;
+using MiniMilvus.Core.Errors;
+using MiniMilvus.Storage.Objects;
+using MiniMilvus.Woodpecker.Backends;
+using MiniMilvus.Woodpecker.Blocks;
+using MiniMilvus.Woodpecker.Metadata;
+
+namespace MiniMilvus.Woodpecker.Objects;
+
+/// <summary>
+/// Log segments as objects, one for each block. The fence is a footer under the first number that is free: the older writer cannot take it
+/// any more, so nothing from there on is ever acked, whatever of it was already on its way.
+/// </summary>
+internal sealed class ObjectBackend(IObjectStore store, LogMetadata metadata, WoodpeckerOptions options, TimeProvider time) : ILogBackend
+{
+    private readonly BlockObjects _objects = new(store, options, time);
+
+    public int GroupsInFlightMax => options.ObjectGroupsInFlightMax;
+
+    public void RequireRoom()
+    {
+    }
+
+    public ValueTask<IEpochGuard> FenceAsync(string log, Term epoch, CancellationToken ct) => new(new OwnerGuard(metadata, log, epoch));
+
+    public async ValueTask<long> RecoverSegmentAsync(string log, LogSegmentRecord segment, Term epoch, CancellationToken ct)
+    {
+        var reader = new ObjectSegmentReader(_objects, log, segment.Number);
+        while (true)
+        {
+            var read = await reader.NextAsync(0, ct);
+            switch (read.Kind)
+            {
+                case BlockReadKind.Block or BlockReadKind.Skipped:
+                    break;
+                case BlockReadKind.Footer:
+                    return read.Header.FirstEntry;
+                case BlockReadKind.Bad:
+                    throw MiniMilvusException.Corrupted($"{read.Where}: expected entry {reader.NextEntry} in a block that verifies, found damaged bytes");
+                case BlockReadKind.NotYet:
+                    var end = new LogPosition(segment.Number, reader.NextEntry);
+                    var footer = EncodedBlock.Footer(segment.Number, end.Entry, epoch.Value, end);
+                    await _objects.TryPutAsync(ObjectPaths.Block(log, segment.Number, reader.BlockNumber), BlockObjects.Encode(footer, log, reader.BlockNumber), ct);
+                    break; // read what lies there now: our footer, or what came before it
+                default:
+                    throw MiniMilvusException.Internal($"unknown kind of block {read.Kind}");
+            }
+        }
+    }
+
+    public ValueTask<ISegmentWriter> CreateSegmentAsync(string log, long segment, Term epoch, CancellationToken ct) =>
+        new(new ObjectSegmentWriter(_objects, log, segment, epoch));
+
+    public ValueTask<ISegmentReader?> OpenSegmentAsync(string log, long segment, CancellationToken ct) => new(new ObjectSegmentReader(_objects, log, segment));
+
+    public ValueTask<bool> SegmentExistsAsync(string log, long segment, CancellationToken ct) => _objects.ExistsAsync(ObjectPaths.Block(log, segment, 0), ct);
+
+    public ValueTask DeleteSegmentAsync(string log, long segment, CancellationToken ct) => _objects.DeleteAllAsync(ObjectPaths.Segment(log, segment), ct);
+
+    public ValueTask DeleteLogAsync(string log, CancellationToken ct) => _objects.DeleteAllAsync(ObjectPaths.Log(log), ct);
+
+    public ValueTask DisposeAsync() => default;
+
+    /// <summary>
+    /// A put under a free number already proves that no footer came first. What it cannot tell is that the whole log has been deleted, and
+    /// the numbers with it; the metadata can.
+    /// </summary>
+    private sealed class OwnerGuard(LogMetadata metadata, string log, Term epoch) : IEpochGuard
+    {
+        public async ValueTask CheckAsync(CancellationToken ct) => await metadata.RequireOwnedAsync(log, epoch, ct);
+
+        public ValueTask DisposeAsync() => default;
+    }
+}
