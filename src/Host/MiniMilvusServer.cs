@@ -126,6 +126,11 @@ internal static class HostLimits
     /// <summary>A gRPC message at most, both ways. Rows are bounded at 64 MB by the proxy, with a clear message; the transport leaves room around them.</summary>
     public const int MessageBytesMax = 68 << 20;
 
+    /// <summary>How long a start waits for collections to be loaded again before it serves without them.</summary>
+    public static readonly TimeSpan LoadTime = TimeSpan.FromSeconds(60);
+
+    public static readonly TimeSpan LoadPoll = TimeSpan.FromMilliseconds(5);
+
     /// <summary>How long running calls may take when the server stops.</summary>
     public static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(5);
 }

@@ -11,6 +11,9 @@ public sealed record QueryNodeOptions
     /// <summary>How long a read waits for its guarantee before it fails with a retriable error (Q6).</summary>
     public TimeSpan GuaranteeTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>How long a read waits for a collection that is being loaded, after a restart for example.</summary>
+    public TimeSpan LoadWait { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>A guarantee further ahead of the clock than this is refused (Q1).</summary>
     public TimeSpan GuaranteeAheadMax { get; init; } = TimeSpan.FromSeconds(10);
 

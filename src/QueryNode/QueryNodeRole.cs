@@ -92,7 +92,7 @@ public sealed class QueryNodeRole : IQueryNode, IDisposable
 
     public async ValueTask<SearchResult> SearchAsync(SearchRequest request, CancellationToken ct)
     {
-        var (record, shards) = Prepare(request.Collection, request.Channels);
+        var (record, shards) = await PrepareAsync(request.Collection, request.Channels, ct);
         var field = record.Schema.Find(request.VectorField);
         if (field is not { Type: DataType.FloatVector } || request.TopK < 1 || request.QueryCount < 1 || request.Queries.Length != (long)request.QueryCount * field.Dim)
         {
@@ -120,7 +120,7 @@ public sealed class QueryNodeRole : IQueryNode, IDisposable
 
     public async ValueTask<RetrieveResult> RetrieveAsync(RetrieveRequest request, CancellationToken ct)
     {
-        var (record, shards) = Prepare(request.Collection, request.Channels);
+        var (record, shards) = await PrepareAsync(request.Collection, request.Channels, ct);
         if (request.Offset < 0 || request.Limit < 0)
         {
             throw MiniMilvusException.Invalid($"query: expected offset and limit ≥ 0, found {request.Offset} and {request.Limit}");
@@ -178,7 +178,7 @@ public sealed class QueryNodeRole : IQueryNode, IDisposable
         }
     }
 
-    private (CollectionRecord Record, ImmutableArray<Shard> Shards) Prepare(CollectionId collection, ImmutableArray<VChannel> channels)
+    private async ValueTask<(CollectionRecord Record, ImmutableArray<Shard> Shards)> PrepareAsync(CollectionId collection, ImmutableArray<VChannel> channels, CancellationToken ct)
     {
         var record = _catalog.Current.FindCollection(collection)
             ?? throw MiniMilvusException.NotFound(ErrorReason.CollectionNotFound, $"collection {collection} does not exist");
@@ -189,15 +189,37 @@ public sealed class QueryNodeRole : IQueryNode, IDisposable
 
         var wanted = channels.IsDefaultOrEmpty ? record.Channels : channels;
         var shards = ImmutableArray.CreateBuilder<Shard>(wanted.Length);
+        using var patience = new CancellationTokenSource(_options.LoadWait, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, patience.Token);
         foreach (var channel in wanted)
         {
-            // A part that is missing fails the whole: there are no partial answers (Q6).
-            var runner = _shards.GetValueOrDefault(channel);
-            shards.Add(runner is { Phase: ShardPhase.Ready, Shard: { } shard } ? shard : throw MiniMilvusException.Unavailable(
-                ErrorReason.CollectionNotFullyLoaded, $"collection {record.Name}: channel {channel} is at {runner?.Progress ?? 0} % of loading{(runner is { Failure: { Length: > 0 } failure } ? $" after: {failure}" : "")}"));
+            shards.Add(await ReadyAsync(record, channel, either.Token, ct));
         }
 
         return (record, shards.MoveToImmutable());
+    }
+
+    /// <summary>A shard that is ready. One that loads (after a restart, say) is waited for a little; a part that is missing fails the whole (Q6).</summary>
+    private async ValueTask<Shard> ReadyAsync(CollectionRecord record, VChannel channel, CancellationToken patience, CancellationToken ct)
+    {
+        while (true)
+        {
+            var runner = _shards.GetValueOrDefault(channel);
+            var changed = runner?.PhaseChanged;
+            if (runner is { Phase: ShardPhase.Ready, Shard: { } shard })
+            {
+                return shard;
+            }
+
+            if (changed is null || runner is { Failure.Length: > 0 } || patience.IsCancellationRequested)
+            {
+                ct.ThrowIfCancellationRequested();
+                throw MiniMilvusException.Unavailable(
+                    ErrorReason.CollectionNotFullyLoaded, $"collection {record.Name}: channel {channel} is at {runner?.Progress ?? 0} % of loading{(runner is { Failure: { Length: > 0 } failure } ? $" after: {failure}" : "")}");
+            }
+
+            await changed.WaitAsync(patience).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
     }
 
     private static SearchResult Assemble(SearchRequest request, CollectionSchema schema, List<ImmutableArray<Hit>> answers, Timestamp at, SearchCost cost)

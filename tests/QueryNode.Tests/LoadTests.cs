@@ -178,6 +178,19 @@ public sealed class LoadTests
     }
 
     [Fact]
+    public async Task A_read_waits_for_a_collection_that_is_still_loading()
+    {
+        await using var world = await World.StartAsync(run: false, loadWait: TimeSpan.FromSeconds(10));
+        world.Insert(10, [1]);
+        world.Run();
+        await world.Journal.WaitAsync(6000);
+        var keys = world.KeysAsync(1);
+        Assert.False(keys.IsCompleted);
+        world.Tick(11);
+        Assert.Equal([1], await keys);
+    }
+
+    [Fact]
     public async Task A_truncated_log_makes_the_shard_start_over_from_the_newer_checkpoint()
     {
         await using var world = await World.StartAsync(run: false);

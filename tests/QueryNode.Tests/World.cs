@@ -37,9 +37,9 @@ internal sealed class World : IAsyncDisposable
     private readonly Task _catalogRun;
     private Task _nodeRun = Task.CompletedTask;
 
-    private World(int shards, QueryNodeOptions? options)
+    private World(int shards, QueryNodeOptions? options, TimeSpan loadWait)
     {
-        Options = options ?? new QueryNodeOptions();
+        Options = (options ?? new QueryNodeOptions()) with { LoadWait = loadWait };
         _meta = new MemoryMetaStore(Time);
         Catalog = new CatalogView(_meta, Time);
         Channels = [.. Enumerable.Range(0, shards).Select(i => VChannel.Of(s_pchannel, Collection, i))];
@@ -75,9 +75,9 @@ internal sealed class World : IAsyncDisposable
 
     public CollectionRecord Record { get; private set; } = null!;
 
-    public static async Task<World> StartAsync(int shards = 1, QueryNodeOptions? options = null, bool load = true, bool run = true)
+    public static async Task<World> StartAsync(int shards = 1, QueryNodeOptions? options = null, bool load = true, bool run = true, TimeSpan loadWait = default)
     {
-        var world = new World(shards, options);
+        var world = new World(shards, options, loadWait);
         await world.PutAsync(new CollectionRecord
         {
             Id = Collection, Database = "default", Name = "c", Schema = Schema, State = DdlState.Created, Channels = world.Channels,

@@ -188,6 +188,11 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
             await WaitForChannelsAsync(ct);
         }
 
+        if (_queryNode is { } queryNode)
+        {
+            await WaitForLoadAsync(queryNode, ct);
+        }
+
         IsReady = true;
     }
 
@@ -236,6 +241,19 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
             }
 
             ct.ThrowIfCancellationRequested();
+        }
+    }
+
+    /// <summary>… and every collection that was loaded is loaded again, within a bound: what takes longer answers "not fully loaded" meanwhile.</summary>
+    private async Task WaitForLoadAsync(QueryNodeRole queryNode, CancellationToken ct)
+    {
+        var began = _time.GetTimestamp();
+        foreach (var collection in _catalog.Current.Collections.Values.Where(c => c is { IsLoaded: true, State: DdlState.Created }))
+        {
+            while ((await queryNode.GetLoadStatusAsync(collection.Id, ct)).ProgressPercent < 100 && _time.GetElapsedTime(began) < HostLimits.LoadTime && !Failed.IsCompleted)
+            {
+                await Task.Delay(HostLimits.LoadPoll, _time, ct);
+            }
         }
     }
 

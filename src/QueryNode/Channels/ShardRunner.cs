@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Catalog;
+using MiniMilvus.Core.Concurrency;
 using MiniMilvus.Core.Errors;
 using MiniMilvus.Core.Messages;
 using MiniMilvus.Core.Schema;
@@ -28,6 +29,7 @@ internal sealed class ShardRunner(
 {
     private volatile Shard? _shard;
     private volatile string _failure = "";
+    private readonly AsyncSignal _phaseChanged = new();
     private int _phase;
     private int _segmentsTotal;
     private int _segmentsLoaded;
@@ -35,6 +37,9 @@ internal sealed class ShardRunner(
     public VChannel Channel => channel;
 
     public ShardPhase Phase => (ShardPhase)Volatile.Read(ref _phase);
+
+    /// <summary>Pulses when the phase changes.</summary>
+    public Task PhaseChanged => _phaseChanged.Next;
 
     /// <summary>The state to read from; null until the target is loaded.</summary>
     public Shard? Shard => _shard;
@@ -129,6 +134,7 @@ internal sealed class ShardRunner(
                 if (Phase == ShardPhase.CatchingUp)
                 {
                     Volatile.Write(ref _phase, (int)ShardPhase.Ready);
+                    _phaseChanged.Pulse();
                     _failure = "";
                     Log.CaughtUp(logger, channel);
                 }
@@ -168,6 +174,7 @@ internal sealed class ShardRunner(
     {
         _shard = null;
         Volatile.Write(ref _phase, (int)ShardPhase.Loading);
+        _phaseChanged.Pulse();
         _segmentsTotal = 0;
         _segmentsLoaded = 0;
         shard.Close(reason);
