@@ -1,0 +1,2 @@
+// Two cores and real processes: one at a time.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
