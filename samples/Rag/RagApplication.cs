@@ -42,7 +42,10 @@ internal sealed class RagApplication(RagOptions options, IScreen screen)
             return 0;
         }
         using var outside = server.Connect();
-        await TalkAsync(session, new Notes(store, embedder), new PassageStore(outside.GetCollection(options.Collection)), ct);
+        var view = new PassageStore(outside.GetCollection(options.Collection));
+        // Opens the second connection now, so that the first note's time is not the time of connecting.
+        await view.SearchAsync(new float[embedder.Dimension], 1, ct);
+        await TalkAsync(session, new Notes(store, embedder), view, ct);
         return 0;
     }
 
