@@ -1,0 +1,21 @@
+using MiniMilvus.Benchmarks.Freshness;
+using MiniMilvus.Benchmarks.Ingest;
+using MiniMilvus.Benchmarks.Measuring;
+using MiniMilvus.Benchmarks.Search;
+using MiniMilvus.Benchmarks.Ticks;
+
+// dotnet run -c Release --project benchmarks -- ingest|search|freshness|ticks [--json]
+var report = new Report(args.Contains("--json"));
+switch (args.FirstOrDefault())
+{
+    case "ingest": await IngestBenchmark.RunAsync(report); break;
+    case "search": await SearchBenchmark.RunAsync(report); break;
+    case "freshness": await FreshnessBenchmark.RunAsync(report); break;
+    case "ticks": await TicksBenchmark.RunAsync(report); break;
+    default:
+        Console.Error.WriteLine($"expected one of ingest, search, freshness, ticks; found '{args.FirstOrDefault()}'");
+        return 2;
+}
+
+report.Print();
+return report.Holds ? 0 : 1;
