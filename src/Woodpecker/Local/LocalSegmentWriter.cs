@@ -63,10 +63,11 @@ internal sealed class LocalSegmentWriter : ISegmentWriter
             end += block.Bytes;
         }
 
-        await HaveZeroedAsync(end, ct);
+        await HaveZeroedAsync(end);
         await _file.WriteAtAsync(_offset, _parts, ct);
         _offset = end;
         _parts.Clear();
+        GrowAhead(ct);
     }
 
     /// <summary>fdatasync of the file.</summary>
@@ -95,22 +96,25 @@ internal sealed class LocalSegmentWriter : ISegmentWriter
         }
     }
 
-    private async ValueTask HaveZeroedAsync(long end, CancellationToken ct)
+    /// <summary>
+    /// Data may go beyond the zeros (it makes the file longer itself), but never while zeros are being written there: those would fall on it.
+    /// </summary>
+    private async ValueTask HaveZeroedAsync(long end)
     {
-        if (_growth is { IsCompleted: true } || (_growth is not null && end > _zeroedUntil))
+        if (_growth is { IsCompleted: true } || end > _zeroedUntil)
         {
             await GrownAsync();
         }
 
-        if (end > _zeroedUntil)
-        {
-            // The data overtook the zeros: this write makes the file longer itself, and its flush writes the length too.
-            _zeroedUntil = end;
-        }
+        _zeroedUntil = Math.Max(_zeroedUntil, end);
+    }
 
-        if (_growth is null && _zeroedUntil - end < _step && _zeroedUntil < _options.SegmentBytesMax)
+    /// <summary>Starts behind everything written, so that the next writes stay clear of it.</summary>
+    private void GrowAhead(CancellationToken ct)
+    {
+        if (_growth is null && _zeroedUntil - _offset < _step && _zeroedUntil < _options.SegmentBytesMax)
         {
-            _growth = GrowAsync(Math.Max(_zeroedUntil, end) + _step, ct);
+            _growth = GrowAsync(_zeroedUntil + _step, ct);
             _step = Math.Min(_step * 2, _options.PreallocateBytesMax);
         }
     }

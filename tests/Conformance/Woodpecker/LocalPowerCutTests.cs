@@ -118,7 +118,7 @@ public sealed class LocalPowerCutTests
     /// <summary>Some terms of appending, rolling and truncating, each begun by a new process; a cut ends a process early.</summary>
     private sealed class Life(int seed, Func<DiskStep, DiskFault?> faults)
     {
-        private readonly MemoryMetaStore _meta = new(TimeProvider.System);
+        private readonly IMetaStore _meta = new MemoryMetaStore(TimeProvider.System);
         private readonly Random _random = new(seed);
         private readonly SortedDictionary<LogPosition, int> _acked = [];
         private readonly SortedDictionary<LogPosition, int> _readable = [];
@@ -161,8 +161,6 @@ public sealed class LocalPowerCutTests
                 await (await writer.EnqueueAsync(new byte[4], Never)).Durable;
                 await last.DisposeAsync();
             }
-
-            _meta.Dispose();
         }
 
         private async Task LiveAsync(LocalWoodpecker log, int term)
