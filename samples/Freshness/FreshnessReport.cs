@@ -22,7 +22,7 @@ internal static class FreshnessReport
                 row.RowsPerSecond == 0 ? "idle" : Number(row.RowsPerSecond, "N0"), row.Level.ToString(),
                 Number(row.P50, "F2"), Number(row.P99, "F2"), Number(row.Max, "F2"), Number(row.FoundAtFirstLook * 100, "F0") + " %", Number(row.AckP50, "F2"));
         }
-        AnsiConsole.Write(table);
+        Output.Console.Write(table);
     }
 
     public static async Task<string> WriteCsvAsync(IReadOnlyList<Measurement> rows, string folder, CancellationToken ct)

@@ -3,7 +3,7 @@ using MiniMilvus.Freshness;
 
 var output = new Option<string>("--output") { Description = "Folder for freshness.csv.", DefaultValueFactory = _ => "out" };
 var address = new Option<string?>("--address") { Description = "HOST:PORT of a running server; without it one is started in a temporary folder." };
-var probes = new Option<int>("--probes") { Description = "Measurements for each rate and level.", DefaultValueFactory = _ => 60 };
+var probes = new Option<int>("--probes") { Description = "Measurements for each rate and level.", DefaultValueFactory = _ => 200 };
 var root = new RootCommand("Measures freshness: from the acknowledgement of a row to the first search, on another connection, that finds it.");
 root.Options.Add(output);
 root.Options.Add(address);

@@ -25,7 +25,7 @@ internal static class RecoveryReport
                 Milliseconds(r.Ready), Milliseconds(r.FirstAnswer), Milliseconds(r.AllVisible),
                 $"[{colour}]{r.Check.Missing}[/]", $"[{colour}]{r.Check.Doubled}[/]", $"[{colour}]{r.Check.Wrong}[/]", r.Check.Unacknowledged.ToString(CultureInfo.InvariantCulture));
         }
-        AnsiConsole.Write(table);
+        Output.Console.Write(table);
     }
 
     public static async Task<string> WriteCsvAsync(IReadOnlyList<RecoveryResult> results, string folder, CancellationToken ct)

@@ -78,7 +78,7 @@ internal sealed class ExtractiveAnswerer(ConfidenceGate gate, ITermWeights weigh
     {
         var before = passage.Text.AsSpan(0, unit.Start).Count('\n');
         var raw = passage.Text[unit.Start..unit.End];
-        var text = raw.Replace('\n', ' ');
+        var text = raw.Replace('\n', ' ').Trim('|', ' ');
         var highlights = Tokenizer.Tokens(text)
             .Where(t => asked.Contains(t.Stem))
             .Select(t => new Highlight(t.Start, t.Length))
