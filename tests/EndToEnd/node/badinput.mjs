@@ -77,7 +77,12 @@ test('unknown collection', async () => {
 
 test('unknown field in a filter, an output list, an index and a search', async () => {
   const strict = unique('strict');
-  ok(await client.createCollection({ collection_name: strict, dimension: dim, metric_type: 'L2', enable_dynamic_field: false }), 'create');
+  ok(await client.createCollection({
+    collection_name: strict,
+    fields: [{ name: 'id', data_type: 5, is_primary_key: true }, { name: 'vector', data_type: 101, dim }],
+    index_params: [{ field_name: 'vector', index_type: 'HNSW', metric_type: 'L2' }],
+  }), 'create');
+  ok(await client.loadCollectionSync({ collection_name: strict }), 'load');
   try {
     const filter = await stub.call('Query', { collection_name: strict, expr: 'colour == 1', output_fields: ['id'] });
     failed(filter, 'colour');
@@ -121,8 +126,8 @@ test('one bad row refuses the whole insert', async () => {
 });
 
 test('columns of different lengths', async () => {
-  refused(await insert([longs([2, 3]), floats(good())], 2), 1100, 'IllegalArgument', /vector|id/, '2', '1');
-  refused(await insert([longs([2]), floats(good())], 2), 1100, 'IllegalArgument', '2', '1');
+  refused(await insert([longs([2, 3]), floats(good())], 2), 1100, 'IllegalArgument', /vector/, '2', /found/);
+  refused(await insert([longs([2]), floats(good())], 2), 1100, 'IllegalArgument', '2', /found/);
 });
 
 test('duplicate collection', async () => {
@@ -132,15 +137,29 @@ test('duplicate collection', async () => {
   assert.ok(answer !== undefined);
   const direct = await client._createCollection({ collection_name: name, fields: [
     { name: 'other', data_type: 5, is_primary_key: true }, { name: 'v', data_type: 101, dim: 3 }] });
-  failed(direct, name, /already|exist/i);
+  failed(direct, name, /duplicate/i, 'Int64', 'expected', 'found');
   const after = ok(await stub.call('DescribeCollection', { collection_name: name }), 'describe');
   assert.deepEqual(after.schema, described.schema);
 });
 
 test('an oversize message', async () => {
-  // Above the server's 64 MB: refused by gRPC before a byte is decoded.
-  const huge = { collection_name: name, num_rows: 1, fields_data: [longs([2]), floats(new Array(17_500_000).fill(0.5))] };
-  await assert.rejects(stub.call('Insert', huge), (error) => error.code === 8 /* RESOURCE_EXHAUSTED */ && /67108864|64|size|larger|exceed/i.test(error.details));
+  const huge = (values) => ({ collection_name: name, num_rows: 1, fields_data: [longs([2]), floats(new Array(values).fill(0.5))] });
+  // Above the transport's limit the message is refused before a byte of it is decoded.
+  await assert.rejects(stub.call('Insert', huge(20_000_000)), (error) => error.code === 8 /* RESOURCE_EXHAUSTED */ && /size|larger|exceed|limit/i.test(error.details));
+});
+
+test('a row that is too long for its field', async () => {
+  const name = unique('long');
+  ok(await client.createCollection({
+    collection_name: name,
+    fields: [{ name: 'key', data_type: 21, is_primary_key: true, max_length: 5 }, { name: 'vector', data_type: 101, dim }],
+  }), 'create');
+  try {
+    const key = { type: 'VarChar', field_name: 'key', scalars: { string_data: { data: ['seven c'] } } };
+    failed(await stub.call('Insert', { collection_name: name, fields_data: [key, floats(good())], num_rows: 1 }), 'key', '5', '7');
+  } finally {
+    await client.dropCollection({ collection_name: name });
+  }
 });
 
 test('a limit out of bounds', async () => {
