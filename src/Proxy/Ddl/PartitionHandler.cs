@@ -38,7 +38,8 @@ internal sealed class PartitionHandler(Catalogue catalogue, SchemaValidator vali
             throw MiniMilvusException.Invalid($"the partition {CollectionRecord.DefaultPartition} cannot be dropped");
         }
 
-        if (collection.FindPartition(request.PartitionName) is not null)
+        // In any state: an interrupted drop is done when the log has it, not when it is on its way.
+        if (collection.Partitions.Any(p => p.Name == request.PartitionName))
         {
             await catalogue.ExecuteAsync(new DropPartition(database, collection.Name, request.PartitionName), ct);
         }
