@@ -44,8 +44,12 @@ internal sealed class IndexBuildJob(CatalogView catalog, IObjectStore objects, I
         }
         catch (MiniMilvusException e) when (e.Kind is ErrorKind.NotFound or ErrorKind.Conflict)
         {
-            var now = (await catalog.RefreshAsync(ct)).FindSegment(segment.Collection, segment.Id);
-            if (now is { State: SegmentState.Flushed } && now.ManifestPath == segment.ManifestPath)
+            var snapshot = await catalog.RefreshAsync(ct);
+            var now = snapshot.FindSegment(segment.Collection, segment.Id);
+            // A drop deletes the files first and the records last.
+            var isWanted = snapshot.FindCollection(segment.Collection) is { State: DdlState.Created } collection
+                && collection.Partitions.Any(p => p.Id == segment.Partition && p.State == DdlState.Created);
+            if (isWanted && now is { State: SegmentState.Flushed } && now.ManifestPath == segment.ManifestPath)
             {
                 throw MiniMilvusException.Corrupted($"segment {segment.Id}: the catalogue names {segment.ManifestPath}, but: {e.Message}", e);
             }
