@@ -177,7 +177,7 @@ internal sealed class MetaEngine : IMetaStore, IDisposable
         }
 
         _leases.Dispose();
-        _history.Fail(failure);
+        _history.Fail(failure as MiniMilvusException ?? MiniMilvusException.Unavailable($"metadata store has stopped: {failure.Message}", failure));
     }
 
     /// <summary>The state at this moment, which may be ahead of what is durable.</summary>
