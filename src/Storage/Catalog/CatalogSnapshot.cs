@@ -23,7 +23,9 @@ public sealed record CatalogSnapshot
 
     public ImmutableDictionary<CollectionId, CollectionRecord> Collections { get; private init; } = ImmutableDictionary<CollectionId, CollectionRecord>.Empty;
 
-    public ImmutableDictionary<PChannel, ChannelAssignment> Assignments { get; private init; } = ImmutableDictionary<PChannel, ChannelAssignment>.Empty;
+    /// <summary>By name: who walks through them does so in the same order in every run.</summary>
+    public ImmutableSortedDictionary<PChannel, ChannelAssignment> Assignments { get; private init; } =
+        ImmutableSortedDictionary.Create<PChannel, ChannelAssignment>(Comparer<PChannel>.Create(static (a, b) => string.CompareOrdinal(a.Name, b.Name)));
 
     public ImmutableDictionary<VChannel, ChannelCheckpoint> Checkpoints { get; private init; } = ImmutableDictionary<VChannel, ChannelCheckpoint>.Empty;
 
