@@ -21,7 +21,7 @@ public sealed class TailingLogReader(IWoodpecker woodpecker, IAssignmentResolver
     /// <inheritdoc/>
     public async IAsyncEnumerable<LogEvent> ReadAsync(PChannel channel, LogPosition from, [EnumeratorCancellation] CancellationToken ct)
     {
-        var assembler = new TransactionAssembler(channel);
+        var assembler = new TransactionAssembler(channel, startsAnywhere: from == LogPosition.Beginning);
         var deliver = new List<LogMessage>();
         var next = from;
         while (true)

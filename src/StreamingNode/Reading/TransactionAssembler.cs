@@ -7,10 +7,12 @@ namespace MiniMilvus.StreamingNode.Reading;
 
 /// <summary>
 /// Turns stored messages into what consumers see: transactions whole, at their commit's tick, or not at all (S10). A transaction's messages lie
-/// together in the log, so at most one is open. Also the place that treats a tick that does not rise as corruption (W15).
+/// together in the log, so at most one is open. A reader that begins at the earliest entry there is may find the rest of a transaction whose
+/// Begin is truncated: nobody needs it any more, and it is passed over. Also the place that treats a tick that does not rise as corruption (W15).
 /// </summary>
-internal sealed class TransactionAssembler(PChannel channel)
+internal sealed class TransactionAssembler(PChannel channel, bool startsAnywhere = false)
 {
+    private bool _mayLackBegin = startsAnywhere;
     private readonly List<LogMessage> _open = [];
     private LogMessage? _begin;
     private Timestamp _last;
@@ -30,6 +32,15 @@ internal sealed class TransactionAssembler(PChannel channel)
         }
 
         _last = message.TimeTick;
+        if (_mayLackBegin)
+        {
+            _mayLackBegin = message.Transaction != Timestamp.Zero && message.Body is not (BeginTransactionBody or CommitTransactionBody or RollbackTransactionBody);
+            if (message.Transaction != Timestamp.Zero && message.Body is not BeginTransactionBody)
+            {
+                return;
+            }
+        }
+
         switch (message.Body)
         {
             case BeginTransactionBody:

@@ -13,7 +13,7 @@ namespace MiniMilvus.StreamingNode.Recovery;
 /// </summary>
 internal sealed class ChannelRecovery(PChannel channel, Dictionary<VChannel, ShardState> shards, BacklogGauge backlog)
 {
-    private readonly TransactionAssembler _assembler = new(channel);
+    private readonly TransactionAssembler _assembler = new(channel, startsAnywhere: true);
     private readonly List<LogMessage> _deliver = [];
 
     public Dictionary<VChannel, ShardState> Shards => shards;
