@@ -111,3 +111,22 @@ internal sealed class SeededFaults(Random random, IReadOnlyList<string> stations
         return fault.Kind;
     }
 }
+
+/// <summary>One fault at one station, after some of its steps have passed.</summary>
+internal sealed class FaultAtStation(string where, string kind, int skip) : IFaultPlan
+{
+    private int _left = skip;
+
+    public bool HasStruck { get; private set; }
+
+    public string? At(DiskStep step, string station)
+    {
+        if (HasStruck || station != where || _left-- > 0)
+        {
+            return null;
+        }
+
+        HasStruck = true;
+        return kind;
+    }
+}

@@ -37,10 +37,18 @@ internal sealed class SimScheduler(int seed)
 
     public Func<string> Dump { get; set; } = () => "";
 
-    public void Note(ulong value) => Trace = (Trace ^ value) * 1099511628211UL;
+    /// <summary>Hears every step of the trace, to find where two runs of one seed part.</summary>
+    public Action<string>? Recorder { get; set; }
+
+    public void Note(ulong value)
+    {
+        Trace = (Trace ^ value) * 1099511628211UL;
+        Recorder?.Invoke($"{Steps} {Now} {value}");
+    }
 
     public void Note(string text)
     {
+        Recorder?.Invoke(text);
         foreach (var c in text)
         {
             Note(c);
@@ -133,6 +141,7 @@ internal sealed class SimScheduler(int seed)
         }
 
         Steps++;
+        Recorder?.Invoke(Describe(work));
         SynchronizationContext.SetSynchronizationContext(work.Process);
         work.Callback(work.State);
         return true;
@@ -157,6 +166,13 @@ internal sealed class SimScheduler(int seed)
         }
 
         return false;
+    }
+
+    private static string Describe(Work work)
+    {
+        var field = work.State?.GetType().GetField("m_action", System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.NonPublic);
+        var target = (field?.GetValue(work.State) as Delegate)?.Target ?? (work.State as Delegate)?.Target ?? work.State;
+        return $"{work.Process.Name} {work.Callback.Method.Name} {target?.GetType().FullName}";
     }
 
     private readonly record struct Work(SimProcess Process, SendOrPostCallback Callback, object? State);

@@ -1,12 +1,8 @@
 using MiniMilvus.Contracts.Wire.Common;
 using MiniMilvus.Contracts.Wire.Milvus;
-using MiniMilvus.Core;
-using MiniMilvus.Core.Catalog;
-using MiniMilvus.Core.Streaming;
 using MiniMilvus.Simulation.Faults;
 using MiniMilvus.Simulation.Model;
 using MiniMilvus.Simulation.World;
-using SegmentState = MiniMilvus.Core.Catalog.SegmentState;
 
 namespace MiniMilvus.Simulation.Workload;
 
@@ -103,7 +99,7 @@ internal sealed class SeedRun
         return client;
     }
 
-    private static async Task CreateAsync(SimClient client, CollectionModel model)
+    internal static async Task CreateAsync(SimClient client, CollectionModel model)
     {
         await client.UntilOkAsync($"create {model.Name}", (s, c) => s.CreateCollection(Wire.Create(model.Name, model.Shards).Sent(), c));
         await client.UntilOkAsync($"index {model.Name}", (s, c) => s.CreateIndex(Wire.Index(model.Name).Sent(), c));
