@@ -49,13 +49,27 @@ internal sealed class Sequencer(
             }
             catch (MiniMilvusException e) when (e.Kind == ErrorKind.Unavailable)
             {
-                Refuse(e);
+                Refuse(0, e);
                 continue;
             }
-
-            foreach (var request in _group)
+            catch (Exception e)
             {
-                switch (request)
+                Refuse(0, NothingWritten(e));
+                throw;
+            }
+
+            await SubmitGroupAsync(grant, ct);
+        }
+    }
+
+    private async ValueTask SubmitGroupAsync(TimeTickStage.TickGrant grant, CancellationToken ct)
+    {
+        var at = 0;
+        try
+        {
+            for (; at < _group.Count; at++)
+            {
+                switch (_group[at])
                 {
                     case AppendRequest append:
                         await AppendAsync(append, grant, ct);
@@ -70,11 +84,20 @@ internal sealed class Sequencer(
                 }
             }
         }
+        catch (Exception e)
+        {
+            // The one that failed has been answered; those behind it have not been looked at.
+            Refuse(at + 1, NothingWritten(e));
+            throw;
+        }
     }
 
-    private void Refuse(MiniMilvusException reason)
+    private MiniMilvusException NothingWritten(Exception reason) =>
+        MiniMilvusException.Fenced($"pchannel {channel}: the owner of term {term} stops; nothing was written", reason);
+
+    private void Refuse(int from, MiniMilvusException reason)
     {
-        foreach (var request in _group)
+        foreach (var request in _group.Skip(from))
         {
             _ = request switch
             {
@@ -94,7 +117,15 @@ internal sealed class Sequencer(
             return;
         }
 
-        await unacked.WriteAsync(new UnackedTick(tick, signal.Done), ct);
+        try
+        {
+            await unacked.WriteAsync(new UnackedTick(tick, signal.Done), ct);
+        }
+        catch (OperationCanceledException e)
+        {
+            signal.Done.TrySetException(NothingWritten(e));
+            throw;
+        }
     }
 
     private async ValueTask AppendAsync(AppendRequest request, TimeTickStage.TickGrant grant, CancellationToken ct)
