@@ -18,6 +18,9 @@ internal sealed class Ledger(string collection)
 
     public int Acked => _acked.Count;
 
+    /// <summary>The connection broke, or a proxy that outlived its peers for a moment says that one does not answer: the outcome is unknown.</summary>
+    public static bool IsNoAnswer(Exception e) => e is RpcException || e is MilvusException { IsRetriable: true };
+
     public static float[] VectorOf(long key)
     {
         var random = new Random((int)(key * 2_654_435_761 % int.MaxValue));
@@ -45,7 +48,7 @@ internal sealed class Ledger(string collection)
                 FieldData.CreateFloatVector("vector", (float[])[.. keys.SelectMany(VectorOf)], Dimension),
             ]);
         }
-        catch (RpcException)
+        catch (Exception e) when (IsNoAnswer(e))
         {
             Mark(_unknown, keys);
             return false;

@@ -54,35 +54,26 @@ internal static class Tools
 public sealed class NodeTheoryAttribute : TheoryAttribute
 {
     public NodeTheoryAttribute()
-    {
-        if (!Tools.IsOnPath("node"))
-        {
-            Skip = "node is not installed (./test.sh --install installs it)";
-        }
-        else if (!Directory.Exists(Path.Combine(Tools.Root, "tests/EndToEnd/node/node_modules/@zilliz/milvus2-sdk-node")))
-        {
-            Skip = "the Node SDK is not installed (run npm ci in tests/EndToEnd/node; ./test.sh does)";
-        }
-    }
+        => Skip = !Tools.IsOnPath("node") ? "node is not installed (./test.sh --install installs it)"
+            : !Directory.Exists(Path.Combine(Tools.Root, "tests/EndToEnd/node/node_modules/@zilliz/milvus2-sdk-node"))
+                ? "the Node SDK is not installed (run npm ci in tests/EndToEnd/node; ./test.sh does)"
+            : null;
 }
 
 /// <summary>A fact that traces a process; skipped by name where nothing may be traced.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class StraceFactAttribute : FactAttribute
 {
-    public StraceFactAttribute()
+    public StraceFactAttribute() => Skip = Missing();
+
+    private static string? Missing()
     {
         if (!OperatingSystem.IsLinux() || !Tools.IsOnPath("strace"))
         {
-            Skip = "strace is not installed (./test.sh --install installs it)";
+            return "strace is not installed (./test.sh --install installs it)";
         }
-        else
-        {
-            var (code, output) = Tools.RunAsync(TimeSpan.FromSeconds(20), "strace", ["-f", "-o", "/dev/null", "true"]).GetAwaiter().GetResult();
-            if (code != 0)
-            {
-                Skip = $"strace may not trace here: {output.Trim()}";
-            }
-        }
+
+        var (code, output) = Tools.RunAsync(TimeSpan.FromSeconds(20), "strace", ["-f", "-o", "/dev/null", "true"]).GetAwaiter().GetResult();
+        return code == 0 ? null : $"strace may not trace here: {output.Trim()}";
     }
 }

@@ -227,14 +227,16 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
     {
         while (true)
         {
+            // Armed before looking: a channel that opens in between must not be missed.
+            var opened = _streamingNode!.Changed;
             var snapshot = _catalog.Current;
             var mine = snapshot.Assignments.Values.ToList();
-            if (mine.Count > 0 && _streamingNode!.HasOpened(mine))
+            if (mine.Count > 0 && _streamingNode.HasOpened(mine))
             {
                 return;
             }
 
-            var moved = await Task.WhenAny(_catalog.ChangedAsync(snapshot.Revision, ct).AsTask(), _streamingNode!.Changed.WaitAsync(ct), Failed);
+            var moved = await Task.WhenAny(_catalog.ChangedAsync(snapshot.Revision, ct).AsTask(), opened.WaitAsync(ct), Failed);
             if (moved == Failed)
             {
                 throw MiniMilvusException.Unavailable("a role failed while starting", await Failed);
