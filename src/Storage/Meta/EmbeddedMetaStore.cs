@@ -35,7 +35,7 @@ public sealed class EmbeddedMetaStore : IMetaStore, IAsyncDisposable
     {
         _engine = engine;
         _commit = commit;
-        commit.CaptureSnapshot = generation => engine.Capture(state => (state.Sequence, MetaSnapshotFormat.Encode(generation, state)));
+        commit.CaptureSnapshot = generation => engine.Capture(state => MetaSnapshotFormat.Encode(generation, state));
         commit.Failed = Stop;
     }
 

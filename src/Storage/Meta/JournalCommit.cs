@@ -6,7 +6,8 @@ namespace MiniMilvus.Storage.Meta;
 
 /// <summary>
 /// Group commit into the journal: a flush starts at once when none is running, and what arrives meanwhile is the next group (decision 4).
-/// When a journal is full the next group opens a new one, and a snapshot follows as soon as everything it shows is durable.
+/// When a journal is full the next group opens a new one, and a snapshot follows; it may be ahead of the journal by what is about to be
+/// written, which recovery skips.
 /// The first failure is sticky: nothing is known of what was being written, so nothing is written after it.
 /// </summary>
 internal sealed class JournalCommit(IDisk disk, string folder, EmbeddedMetaStoreOptions options) : IMetaCommit
@@ -22,11 +23,10 @@ internal sealed class JournalCommit(IDisk disk, string folder, EmbeddedMetaStore
     private long _generation;
     private long _offset;
     private long _durable;
-    private (long Generation, long Sequence, byte[] Bytes)? _snapshot;
     private long _snapshotGeneration;
 
     /// <summary>Encodes the state as a snapshot of a generation; set before the first append.</summary>
-    public Func<long, (long Sequence, byte[] Bytes)>? CaptureSnapshot { get; set; }
+    public Func<long, byte[]>? CaptureSnapshot { get; set; }
 
     /// <summary>Told once, with the first failure.</summary>
     public Action<Exception>? Failed { get; set; }
@@ -121,7 +121,7 @@ internal sealed class JournalCommit(IDisk disk, string folder, EmbeddedMetaStore
             lock (_lock)
             {
                 group = _waiting;
-                if (group.Count == 0 && _snapshot is null)
+                if (group.Count == 0)
                 {
                     _running = false;
                     _idle?.TrySetResult();
@@ -187,20 +187,15 @@ internal sealed class JournalCommit(IDisk disk, string folder, EmbeddedMetaStore
 
     private async ValueTask WriteSnapshotAsync()
     {
-        if (_snapshot is null && _snapshotGeneration < _generation)
+        if (_snapshotGeneration == _generation)
         {
-            var (sequence, bytes) = CaptureSnapshot!(_generation);
-            _snapshot = (_generation, sequence, bytes);
+            return;
         }
 
-        if (_snapshot is { } snapshot && snapshot.Sequence <= _durable)
-        {
-            await MetaFiles.WriteWholeAsync(disk, MetaFiles.Snapshot(folder, snapshot.Generation), snapshot.Bytes, CancellationToken.None);
-            var keep = _snapshotGeneration;
-            _snapshotGeneration = snapshot.Generation;
-            _snapshot = null;
-            await DeleteBelowAsync(keep, CancellationToken.None);
-        }
+        await MetaFiles.WriteWholeAsync(disk, MetaFiles.Snapshot(folder, _generation), CaptureSnapshot!(_generation), CancellationToken.None);
+        var keep = _snapshotGeneration;
+        _snapshotGeneration = _generation;
+        await DeleteBelowAsync(keep, CancellationToken.None);
     }
 
     private async ValueTask OpenJournalAsync(long generation, long baseSequence, CancellationToken ct)
@@ -232,7 +227,6 @@ internal sealed class JournalCommit(IDisk disk, string folder, EmbeddedMetaStore
     {
         foreach (var name in await disk.ListFilesAsync(folder, ct))
         {
-            // Snapshots last would be safer only if journals could outlive them: recovery never looks below the newest snapshot that verifies.
             if ((MetaFiles.Generation(name, MetaFiles.JournalPrefix) ?? MetaFiles.Generation(name, MetaFiles.SnapshotPrefix)) < generation
                 || name.EndsWith(MetaFiles.TemporarySuffix, StringComparison.Ordinal))
             {

@@ -48,7 +48,7 @@ public sealed class EmbeddedMetaStoreTests
     [Fact]
     public void Many_transactions_share_one_flush_and_a_lone_one_waits_for_none() => Pump.Run(async () =>
     {
-        await using var store = await OpenAsync(new EmbeddedMetaStoreOptions());
+        var store = await OpenAsync(new EmbeddedMetaStoreOptions());
         var flushes = 0;
         _disk.OnStep = step =>
         {
@@ -64,13 +64,14 @@ public sealed class EmbeddedMetaStoreTests
         _time.Advance(TimeSpan.FromMilliseconds(1));
         await Task.WhenAll(many);
         Assert.Equal(2, flushes);
+        await store.DisposeAsync();
     });
 
     [Fact]
     public void A_change_is_invisible_to_reads_and_watches_until_it_is_durable() => Pump.Run(async () =>
     {
-        await using var store = await OpenAsync();
-        await using var watch = store.WatchAsync("", 2, None).GetAsyncEnumerator();
+        var store = await OpenAsync();
+        var watch = store.WatchAsync("", 2, None).GetAsyncEnumerator();
         Assert.True(await watch.MoveNextAsync());
         _disk.OnStep = static step => step.Kind == DiskStepKind.Flush ? new DiskFault.Slow(TimeSpan.FromSeconds(1)) : null;
         var put = PutAsync(store, "a", "x");
@@ -83,6 +84,8 @@ public sealed class EmbeddedMetaStoreTests
         await Task.WhenAll(put, read, refused, seen);
         Assert.NotNull(await read);
         Assert.False((await refused).Succeeded);
+        await watch.DisposeAsync();
+        await store.DisposeAsync();
     });
 
     [Fact]
