@@ -58,11 +58,11 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Bytes that the process has asked the kernel to write to storage (Linux: /proc/PID/io).</summary>
+    /// <summary>Bytes and calls of every write of the process, to files, pipes and sockets alike (Linux: /proc/PID/io).</summary>
     public (long WriteBytes, long WriteCalls) Writes()
     {
         var lines = File.ReadAllLines($"/proc/{_process.Id}/io").Select(l => l.Split(": ")).ToDictionary(p => p[0], p => long.Parse(p[1], CultureInfo.InvariantCulture));
-        return (lines["write_bytes"], lines["syscw"]);
+        return (lines["wchar"], lines["syscw"]);
     }
 
     public async Task<double> MetricAsync(string name)

@@ -25,6 +25,4 @@ public sealed record CoordinatorOptions
     public int DimMax { get; init; } = 32_768;
 
     public int PartitionsMax { get; init; } = 1024;
-
-    public int CollectionsMax { get; init; } = 65_536;
 }

@@ -35,6 +35,3 @@ public sealed record StreamingNodeOptions
     /// <summary>At most one truncation of a log per interval.</summary>
     public TimeSpan TruncationInterval { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long an owner may take to open a channel before it reports an error.</summary>
-    public TimeSpan OpenTimeout { get; init; } = TimeSpan.FromMinutes(10);
-}
