@@ -45,7 +45,7 @@ public sealed record WoodpeckerOptions
     public long DiskFreeBytesMin { get; init; } = 1024L * 1024 * 1024;
 
     /// <summary>Appends are refused (Unavailable, DiskFull) while more than this part of the disk is used.</summary>
-    public double DiskUsedFractionMax { get; init; } = 0.9;
+    public double DiskUsedFractionMax { get; init; } = 0.98;
 
     public TimeSpan DiskSpaceLookInterval { get; init; } = TimeSpan.FromSeconds(1);
 

@@ -1,0 +1,170 @@
+using MiniMilvus.Core;
+using MiniMilvus.Core.Errors;
+using MiniMilvus.Storage.Disk;
+
+namespace MiniMilvus.Woodpecker.Tests;
+
+public sealed class FailureTests
+{
+    private static readonly CancellationToken Never = CancellationToken.None;
+
+    [Fact]
+    public async Task The_first_failure_is_final_and_fails_everything_queued_behind_it()
+    {
+        var test = new Simulated();
+        var writer = await test.CreateAsync(test.Start());
+        await TestLog.AppendAsync(writer, 0);
+        var flushes = 0;
+        test.Disk.OnStep = step => step.Kind == DiskStepKind.Flush && flushes++ == 0 ? new DiskFault.FailBefore() : null;
+        var pending = new List<PendingAppend>();
+        for (var i = 1; i < 50; i++)
+        {
+            try
+            {
+                pending.Add(await writer.EnqueueAsync(TestLog.Entry(i), Never));
+            }
+            catch (MiniMilvusException e) when (e.Kind == ErrorKind.Unavailable)
+            {
+                // It has failed already.
+            }
+        }
+
+        foreach (var append in pending)
+        {
+            var error = await Assert.ThrowsAsync<MiniMilvusException>(() => append.Durable);
+            Assert.Equal(ErrorKind.Unavailable, error.Kind);
+            Assert.Contains(TestLog.Name, error.Message, StringComparison.Ordinal);
+        }
+
+        await writer.Stopped;
+        Assert.NotNull(writer.Failure);
+        Assert.Equal(new LogPosition(0, 1), writer.Confirmed);
+        Assert.Equal(1, flushes); // a failed flush is never tried again
+        await Assert.ThrowsAsync<MiniMilvusException>(() => writer.EnqueueAsync(TestLog.Entry(1), Never).AsTask());
+    }
+
+    [Fact]
+    public async Task What_a_failed_flush_left_in_memory_is_made_durable_before_it_is_served()
+    {
+        for (var seed = 0; seed < 20; seed++)
+        {
+            var test = new Simulated(seed);
+            var writer = await test.CreateAsync(test.Start());
+            await TestLog.AppendAsync(writer, 0);
+            var flushes = 0;
+            test.Disk.OnStep = step => step.Kind == DiskStepKind.Flush && flushes++ == 0 ? new DiskFault.FailBefore() : null;
+            var lost = await writer.EnqueueAsync(TestLog.Entry(1), Never);
+            await Assert.ThrowsAsync<MiniMilvusException>(() => lost.Durable);
+            test.Disk.OnStep = null;
+            test.Disk.Kill();
+
+            var second = test.Start();
+            var next = await second.OpenWriterAsync(TestLog.Name, new Term(2), Never);
+            var served = await TestLog.ReadAsync(second, LogPosition.Beginning, next.Confirmed);
+            test.Disk.PowerCut(seed);
+
+            var third = test.Start();
+            var last = await third.OpenWriterAsync(TestLog.Name, new Term(3), Never);
+            Assert.Equal(served, await TestLog.ReadAsync(third, LogPosition.Beginning, last.Confirmed));
+        }
+    }
+
+    [Fact]
+    public async Task A_full_disk_stops_the_writer_with_its_reason()
+    {
+        var test = new Simulated();
+        var writer = await test.CreateAsync(test.Start());
+        test.Disk.OnStep = step => step.Kind == DiskStepKind.Write ? new DiskFault.NoSpace() : null;
+        var append = await writer.EnqueueAsync(TestLog.Entry(1), Never);
+        var error = await Assert.ThrowsAsync<MiniMilvusException>(() => append.Durable);
+        Assert.Equal((ErrorKind.Unavailable, ErrorReason.DiskFull), (error.Kind, error.Reason));
+        await writer.Stopped;
+    }
+
+    [Fact]
+    public async Task A_disk_that_is_nearly_full_refuses_appends_until_there_is_room_again()
+    {
+        var options = TestLog.Small with { DiskFreeBytesMin = 1L << 40, DiskSpaceLookInterval = TimeSpan.Zero };
+        var test = new Simulated();
+        var log = test.Start(options);
+        var writer = await test.CreateAsync(log); // it takes some bytes of the disk's 2^40, so fewer are free than wanted
+        var error = await Assert.ThrowsAsync<MiniMilvusException>(() => writer.EnqueueAsync(TestLog.Entry(1), Never).AsTask());
+        Assert.Equal((ErrorKind.Unavailable, ErrorReason.DiskFull, true), (error.Kind, error.Reason, error.IsRetriable));
+        Assert.Null(writer.Failure);
+
+        var files = test.Disk.Mount();
+        await files.DeleteFileAsync(Simulated.SegmentPath(0), Never);
+        await files.DeleteFileAsync($"logs/{TestLog.Name}/EPOCH", Never);
+        await TestLog.AppendAsync(writer, 1);
+    }
+
+    [Fact]
+    public async Task A_full_queue_makes_the_caller_wait_and_its_wait_can_be_cancelled()
+    {
+        var test = new Simulated();
+        var writer = await test.CreateAsync(test.Start(TestLog.Small with { QueueEntriesMax = 1 }));
+        test.Disk.OnStep = step => step.Kind == DiskStepKind.Flush ? new DiskFault.Slow(TimeSpan.FromMilliseconds(30)) : null;
+        var first = await writer.EnqueueAsync(TestLog.Entry(0), Never);
+        using var cancel = new CancellationTokenSource();
+        var second = writer.EnqueueAsync(TestLog.Entry(1), cancel.Token).AsTask();
+        var third = writer.EnqueueAsync(TestLog.Entry(2), Never).AsTask();
+        Assert.False(second.IsCompleted);
+        cancel.Cancel();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => second);
+        Assert.Equal(first.Position.Next, (await third).Position);
+        await (await third).Durable;
+    }
+
+    [Fact]
+    public async Task An_opener_that_stalled_and_writes_a_lower_epoch_neither_passes_for_the_newest_nor_deposes_it()
+    {
+        var test = new Simulated();
+        var writer = await test.CreateAsync(test.Start());
+        var newest = test.Start();
+        var second = await newest.OpenWriterAsync(TestLog.Name, new Term(7), Never);
+
+        // A stalled opener of term 5 comes to its write only now: the file says 5, the metadata 7.
+        var metadata = new Metadata.LogMetadata(test.Meta, TestLog.Small, TimeProvider.System, "stalled");
+        await using (await Local.EpochFile.WriteAsync(test.Disk.Mount(), metadata, TestLog.Name, new Term(5), Never))
+        {
+        }
+
+        await TestLog.AppendAsync(second, 1);
+        var late = await writer.EnqueueAsync(TestLog.Entry(2), Never);
+        Assert.Equal(ErrorKind.Fenced, (await Assert.ThrowsAsync<MiniMilvusException>(() => late.Durable)).Kind);
+        Assert.Equal([1], await TestLog.ReadAsync(newest, LogPosition.Beginning, second.Confirmed));
+    }
+
+    [Fact]
+    public async Task A_writer_that_wakes_up_in_the_middle_of_its_write_changes_nothing_that_was_decided()
+    {
+        for (var seed = 0; seed < 10; seed++)
+        {
+            var test = new Simulated(seed);
+            var old = await test.CreateAsync(test.Start());
+            await TestLog.AppendAsync(old, 0);
+
+            // Its write sleeps in the kernel while the log is taken over.
+            var slow = true;
+            test.Disk.OnStep = step =>
+            {
+                var sleeps = slow && step.Kind == DiskStepKind.Write;
+                slow &= !sleeps;
+                return sleeps ? new DiskFault.Slow(TimeSpan.FromMilliseconds(60)) : null;
+            };
+            var late = await old.EnqueueAsync(TestLog.Entry(1), Never);
+            while (Volatile.Read(ref slow))
+            {
+                await Task.Yield();
+            }
+
+            var second = test.Start();
+            var writer = await second.OpenWriterAsync(TestLog.Name, new Term(2), Never);
+            await TestLog.AppendAsync(writer, 2);
+            Assert.Equal([0, 2], await TestLog.ReadAsync(second, LogPosition.Beginning, writer.Confirmed));
+            Assert.Equal(ErrorKind.Fenced, (await Assert.ThrowsAsync<MiniMilvusException>(() => late.Durable)).Kind);
+            await old.Stopped;
+            Assert.Equal([0, 2], await TestLog.ReadAsync(test.Start(), LogPosition.Beginning, writer.Confirmed));
+        }
+    }
+}
