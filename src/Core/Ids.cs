@@ -62,5 +62,15 @@ public readonly record struct VChannel(string Name)
     /// <summary>The pchannel that carries this vchannel.</summary>
     public PChannel PChannel => new(Name[..Name.LastIndexOf('_')]);
 
+    /// <summary>The collection whose shard this is.</summary>
+    public CollectionId Collection
+    {
+        get
+        {
+            var tail = Name.AsSpan(Name.LastIndexOf('_') + 1);
+            return new(long.Parse(tail[..tail.IndexOf('v')], CultureInfo.InvariantCulture));
+        }
+    }
+
     public override string ToString() => Name;
 }

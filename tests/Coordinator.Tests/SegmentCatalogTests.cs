@@ -76,6 +76,8 @@ public sealed class SegmentCatalogTests
         var (role, collection, term) = await WithCollectionAsync(world);
         await role.ExecuteAsync(new DropCollection("default", "books"), default);
         await role.CommitAsync(Flush(collection, term, 10), default);
+        await role.CommitAsync(new AdvanceCheckpoint(collection.Channels[0], term, new LogPosition(1, 1), new Timestamp(5)), default);
         Assert.Null(await SegmentAsync(world, collection));
+        Assert.Null(await world.Meta.GetAsync(CatalogKeys.Checkpoint(collection.Channels[0]), default));
     }
 }

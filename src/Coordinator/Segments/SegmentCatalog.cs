@@ -124,8 +124,15 @@ internal sealed class SegmentCatalog(IMetaStore meta, Action<PChannel, Term> req
     private async ValueTask PutAsync(SegmentCommit commit, string key, Func<MetaEntry?, ReadOnlyMemory<byte>?> change, CancellationToken ct)
     {
         var fence = await FenceAsync(commit, ct);
+        var parent = CatalogKeys.Collection(commit.Channel.Collection);
         while (true)
         {
+            var owner = await meta.GetAsync(parent, ct);
+            if (owner is null || CatalogCodec.Collection(owner).State == DdlState.Dropping)
+            {
+                return; // A dropped collection keeps no checkpoints and no delete files.
+            }
+
             var stored = await meta.GetAsync(key, ct);
             if (change(stored) is not { } value)
             {
@@ -133,7 +140,9 @@ internal sealed class SegmentCatalog(IMetaStore meta, Action<PChannel, Term> req
             }
 
             var result = await meta.TransactAsync(
-                fence.Add(new MetaCompare.ModRevision(key, stored?.ModRevision ?? 0)), [new MetaOperation.Put(key, value)], ct);
+                fence.Add(new MetaCompare.ModRevision(key, stored?.ModRevision ?? 0)).Add(new MetaCompare.CreateRevision(parent, owner.CreateRevision)),
+                [new MetaOperation.Put(key, value)],
+                ct);
             if (result.Succeeded)
             {
                 return;
