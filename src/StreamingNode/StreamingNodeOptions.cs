@@ -34,4 +34,4 @@ public sealed record StreamingNodeOptions
 
     /// <summary>At most one truncation of a log per interval.</summary>
     public TimeSpan TruncationInterval { get; init; } = TimeSpan.FromSeconds(10);
-
+}
