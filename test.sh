@@ -125,8 +125,12 @@ run_project() {
     grep -E '^ *Failed ' "$log" | sed -E "s/^ *Failed /$name: /" >> "$results/failures"
     awk '/^ *Failed /{show=1} /^ *(Passed|Skipped) /{show=0} /^Test Run Failed/{show=0} show' "$log" | head -150
   fi
-  [ "$total" = 0 ] && fail "$name: ran no test"
-  [ "$status" != 0 ] && [ "$bad" = 0 ] && { tail -15 "$log"; fail "$name: the test host ended with exit code $status"; }
+  if [ "$status" != 0 ] && [ "$bad" = 0 ]; then
+    tail -15 "$log"
+    fail "$name: the test host ended with exit code $status"
+  elif [ "$total" = 0 ]; then
+    fail "$name: ran no test"
+  fi
   return 0
 }
 
