@@ -5,6 +5,8 @@
 #   --require-all  a skipped test fails the run
 #   --long         more seeds, more rows (MINIMILVUS_LONG=1)
 set -uo pipefail
+# In braces: bash reads all of it before it runs any of it, so an edit during a run changes nothing.
+{
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 
 install=0 require_all=0
@@ -153,3 +155,4 @@ for rid in win-x64 osx-arm64; do
   fi
 done
 finish
+}
