@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 
 namespace MiniMilvus.Core;
 
@@ -63,6 +64,7 @@ public readonly record struct VChannel(string Name)
     public PChannel PChannel => new(Name[..Name.LastIndexOf('_')]);
 
     /// <summary>The collection whose shard this is.</summary>
+    [JsonIgnore]
     public CollectionId Collection
     {
         get

@@ -46,6 +46,25 @@ public sealed class LocalLogTests
     }
 
     [Fact]
+    public async Task Reading_goes_on_behind_a_segment_that_was_collected_whole()
+    {
+        await using var test = new TestLog();
+        var first = test.Start();
+        await first.CreateAsync(TestLog.Name, Never);
+        var old = await first.OpenWriterAsync(TestLog.Name, new Term(1), Never);
+        await TestLog.AppendAsync(old, 0);
+        var end = old.Confirmed;
+        var second = test.Start();
+        var writer = await second.OpenWriterAsync(TestLog.Name, new Term(2), Never);
+        await TestLog.AppendAsync(writer, 1);
+        await second.TruncateAsync(TestLog.Name, end, Never);
+
+        // The truncation point lies in a segment that is no longer there.
+        Assert.Equal([1], await TestLog.ReadAsync(second, end, writer.Confirmed));
+        Assert.Equal([1], await TestLog.ReadAsync(test.Start(), LogPosition.Beginning, writer.Confirmed));
+    }
+
+    [Fact]
     public async Task A_log_that_rolled_many_times_is_read_whole_and_truncated_by_segments()
     {
         await using var test = new TestLog();

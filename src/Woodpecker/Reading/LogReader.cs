@@ -184,7 +184,7 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
             return false;
         }
 
-        if (found.Record.State is LogSegmentState.Completed or LogSegmentState.Sealed && _position >= found.Record.End)
+        if (found.Record.State != LogSegmentState.Active && _position >= found.Record.End)
         {
             MoveTo(new LogPosition(number + 1, 0)); // also an empty segment, whose file a crash may have kept from being made
             return false;
@@ -210,6 +210,13 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
     {
         await RequireNotTruncatedAsync(ct);
         var newer = (await metadata.ListSegmentsAsync(log, ct)).Any(s => s.Record.Number > number);
+        if (newer && (await metadata.GetLogAsync(log, ct)).Record.TruncatedUntil.Segment == number)
+        {
+            // The truncation point is this segment's end, and the segment has been collected: what follows is in the next.
+            MoveTo(new LogPosition(number + 1, 0));
+            return;
+        }
+
         if (newer)
         {
             await RequireNotTruncatedAsync(ct);

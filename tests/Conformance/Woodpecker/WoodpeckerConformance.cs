@@ -9,7 +9,7 @@ using MiniMilvus.Woodpecker;
 namespace MiniMilvus.Conformance.Woodpecker;
 
 /// <summary>What every mode of the log promises. <see cref="Start"/> is another process over the same stores.</summary>
-public abstract class WoodpeckerConformance : IAsyncLifetime
+public abstract partial class WoodpeckerConformance : IAsyncLifetime
 {
     protected const string Log = "by-dev-rootcoord-dml_0";
     protected static readonly CancellationToken Never = CancellationToken.None;
@@ -143,6 +143,19 @@ public abstract class WoodpeckerConformance : IAsyncLifetime
         await AppendAsync(writer, 5, 5);
         Assert.Equal(Enumerable.Range(0, 10), await NumbersAsync(other, LogPosition.Beginning, writer.Confirmed));
         Assert.Equal(Enumerable.Range(0, 10), await NumbersAsync(log, LogPosition.Beginning, writer.Confirmed));
+    }
+
+    [Fact]
+    public async Task An_idle_writer_learns_that_it_is_deposed_and_its_readers_follow_the_new_one()
+    {
+        var (log, old) = await OpenAsync(Options with { IdleFenceLookInterval = TimeSpan.FromMilliseconds(10) });
+        await AppendAsync(old, 0, 3);
+        var reading = NumbersAsync(log, LogPosition.Beginning, LogPosition.Max, count: 6);
+        var writer = await Start().OpenWriterAsync(Log, new Term(2), Never);
+        await AppendAsync(writer, 3, 4);
+        Assert.Equal(Enumerable.Range(0, 6), await reading);
+        await old.Stopped;
+        Assert.Equal(ErrorKind.Fenced, Assert.IsType<MiniMilvusException>(old.Failure).Kind);
     }
 
     [Fact]
@@ -312,44 +325,6 @@ public abstract class WoodpeckerConformance : IAsyncLifetime
             cancel.Cancel();
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading);
         }
-    }
-
-    [Fact]
-    public async Task Truncation_gives_up_what_is_below_and_nothing_else()
-    {
-        var (log, writer) = await OpenAsync(Options with { SegmentBytesMax = 1000 });
-        await AppendAsync(writer, 0, 100, 100);
-        var all = await ReadAsync(log, LogPosition.Beginning, writer.Confirmed);
-        for (var i = 5; i < 100; i += 19)
-        {
-            await log.TruncateAsync(Log, all[i].Position, Never);
-            await log.TruncateAsync(Log, all[i - 3].Position, Never); // never goes back
-            foreach (var reader in new[] { log, Start() })
-            {
-                Assert.Equal(all[i].Position, (await reader.GetWatermarksAsync(Log, Never)).TruncatedUntil);
-                Assert.Equal(Enumerable.Range(i, 100 - i), await NumbersAsync(reader, LogPosition.Beginning, writer.Confirmed));
-                Assert.Equal(Enumerable.Range(i, 100 - i), await NumbersAsync(reader, all[i].Position, writer.Confirmed));
-                await Expect.KindAsync(ErrorKind.NotFound, () => NumbersAsync(reader, all[i - 1].Position, writer.Confirmed));
-            }
-        }
-
-        await Expect.KindAsync(ErrorKind.Invalid, () => log.TruncateAsync(Log, writer.Confirmed.Next, Never).AsTask());
-        await log.TruncateAsync(Log, writer.Confirmed, Never);
-        Assert.Empty(await NumbersAsync(log, LogPosition.Beginning, writer.Confirmed));
-    }
-
-    [Fact]
-    public async Task Numbering_goes_on_after_everything_was_truncated_and_the_log_reopened()
-    {
-        var (log, writer) = await OpenAsync();
-        await AppendAsync(writer, 0, 3);
-        var end = writer.Confirmed;
-        await log.TruncateAsync(Log, end, Never);
-        var next = await Start().OpenWriterAsync(Log, new Term(2), Never);
-        var pending = await next.EnqueueAsync(Entry(3), Never);
-        await pending.Durable;
-        Assert.True(pending.Position > end);
-        Assert.Equal([3], await NumbersAsync(Start(), LogPosition.Beginning, next.Confirmed));
     }
 
     [Fact]
