@@ -11,6 +11,9 @@ namespace MiniMilvus.Woodpecker.Local;
 /// </summary>
 internal sealed class LocalSegmentWriter : ISegmentWriter
 {
+    /// <summary>From this size on a flush costs so much more than the file metadata it writes that zeros written first would only double the work.</summary>
+    private const long LargeGroupBytes = 1024 * 1024;
+
     private readonly IDiskFile _file;
     private readonly string _log;
     private readonly WoodpeckerOptions _options;
@@ -65,9 +68,13 @@ internal sealed class LocalSegmentWriter : ISegmentWriter
 
         await HaveZeroedAsync(end);
         await _file.WriteAtAsync(_offset, _parts, ct);
+        var written = end - _offset;
         _offset = end;
         _parts.Clear();
-        GrowAhead(ct);
+        if (written < LargeGroupBytes)
+        {
+            GrowAhead(ct);
+        }
     }
 
     /// <summary>fdatasync of the file.</summary>
