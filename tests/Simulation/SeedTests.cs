@@ -24,6 +24,7 @@ public sealed class SeedTests(ITestOutputHelper output)
     [InlineData(104)] // A reader from the earliest entry met the rest of a transaction whose Begin was truncated.
     [InlineData(107)] // An index build died of files that a drop of its collection had deleted.
     [InlineData(108)]
+    [InlineData(159)] // A log whose truncated segment had been collected whole could not be read from its beginning: the channel never opened again.
     [InlineData(110)] // A full disk reached clients of the metadata store as a bare IOException.
     public void A_world_keeps_every_invariant_under_faults(int seed)
     {

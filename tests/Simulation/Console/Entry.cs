@@ -36,6 +36,7 @@ internal static class Entry
         {
             var watch = Stopwatch.StartNew();
             using var trace = args.Contains("trace") ? new StreamWriter($"/tmp/sim-{seed}.{Environment.ProcessId}.trace") : StreamWriter.Null;
+            trace.AutoFlush = args.Contains("flush");
             var report = SeedRun.Run(seed, new SeedSize { WithFaults = !args.Contains("nofaults") }, w => w.Scheduler.Recorder = args.Contains("trace") ? trace.WriteLine : null);
             System.Console.WriteLine($"{report}, {watch.ElapsedMilliseconds} ms");
             foreach (var violation in report.Violations)

@@ -31,7 +31,7 @@ internal sealed class StoryRun
         var run = new StoryRun(world);
         try
         {
-            world.Run(() => run.StoryAsync(cutAtEnd), stepsMax: 2_000_000);
+            world.Run(() => run.StoryAsync(cutAtEnd), stepsMax: 100_000);
         }
         catch (Exception e)
         {

@@ -68,7 +68,7 @@ internal sealed class SimWorld
     public IReadOnlyCollection<string> SeenStations => _seenStations;
 
     /// <summary>Runs a story in this world to its end; throws what went wrong.</summary>
-    public void Run(Func<Task> story, long stepsMax = 20_000_000, TimeSpan? timeMax = null)
+    public void Run(Func<Task> story, long stepsMax = 400_000, TimeSpan? timeMax = null)
     {
         Scheduler.Run(Machine, async () =>
         {
@@ -76,7 +76,7 @@ internal sealed class SimWorld
             var first = await Task.WhenAny(story(), supervisor);
             _ended = true;
             await first;
-        }, stepsMax, timeMax ?? TimeSpan.FromHours(2));
+        }, stepsMax, timeMax ?? TimeSpan.FromMinutes(5));
     }
 
     /// <summary>The present life, once it has started. Waits for the next one while there is none.</summary>
@@ -286,8 +286,11 @@ internal sealed class SimWorld
         var snapshot = cluster.Catalog.Current;
         foreach (var vchannel in snapshot.Collections.Values.SelectMany(c => c.Channels).Where(c => c.PChannel.Name == channel))
         {
-            var position = snapshot.CheckpointOf(vchannel)?.Position ?? LogPosition.Beginning;
-            lowest = lowest is { } l && l < position ? l : position;
+            // Without a checkpoint it is younger than the decision to truncate, and all its messages lie above.
+            if (snapshot.CheckpointOf(vchannel)?.Position is { } position)
+            {
+                lowest = lowest is { } l && l < position ? l : position;
+            }
         }
 
         return lowest;
