@@ -47,4 +47,26 @@ public abstract partial class WoodpeckerConformance
         Assert.True(pending.Position > end);
         Assert.Equal([3], await NumbersAsync(Start(), LogPosition.Beginning, next.Confirmed));
     }
+
+    [Fact]
+    public async Task Watermarks_stand_in_their_order()
+    {
+        var (log, writer) = await OpenAsync();
+        await AppendAsync(writer, 0, 10);
+        await log.TruncateAsync(Log, new LogPosition(0, 4), Never);
+        var burst = new List<PendingAppend>();
+        for (var i = 0; i < 100; i++)
+        {
+            burst.Add(await writer.EnqueueAsync(Entry(i), Never));
+            var marks = await log.GetWatermarksAsync(Log, Never);
+            Assert.True(marks.TruncatedUntil <= marks.Confirmed && marks.Confirmed <= marks.Durable && marks.Durable <= marks.Tail, marks.ToString());
+            Assert.True(marks.Tail >= burst[^1].Position.Next);
+            var elsewhere = await Start().GetWatermarksAsync(Log, Never);
+            Assert.True(elsewhere.Confirmed <= writer.Confirmed);
+        }
+
+        await Task.WhenAll(burst.Select(b => b.Durable));
+        var end = await log.GetWatermarksAsync(Log, Never);
+        Assert.Equal(new LogWatermarks(new(0, 4), new(0, 110), new(0, 110), new(0, 110)), end);
+    }
 }
