@@ -1,5 +1,5 @@
 namespace MiniMilvus.Simulation;
 
-/// <summary>One world at a time: it holds the thread pool.</summary>
+/// <summary>One after the other: each wants a core for itself.</summary>
 [CollectionDefinition(nameof(Simulation), DisableParallelization = true)]
 public sealed class Simulation;

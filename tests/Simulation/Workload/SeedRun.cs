@@ -16,6 +16,9 @@ internal sealed record SeedSize
     public int Faults { get; init; } = 14;
 
     public bool WithFaults { get; init; } = true;
+
+    /// <summary>Whether the machine fails and the server is restarted now and then, beside the plan's faults.</summary>
+    public bool WithCrashes { get; init; } = true;
 }
 
 /// <summary>What a run did.</summary>
@@ -86,6 +89,7 @@ internal sealed class SeedRun
         var extra = TablesAsync(Client("ddl", 0));
         await Task.WhenAll([.. clients, extra, DisturbAsync()]);
         faults.IsOn = false;
+        _world.Faults = NoFaults.Instance;
         if (!_world.Violations.Any)
         {
             await FinishAsync(admin);
@@ -109,7 +113,7 @@ internal sealed class SeedRun
     /// <summary>Now and then the whole machine fails, or an operator restarts the server.</summary>
     private async Task DisturbAsync()
     {
-        while (_left > 0 && _size.WithFaults && !_world.Violations.Any)
+        while (_left > 0 && _size.WithCrashes && !_world.Violations.Any)
         {
             await _world.DelayAsync(TimeSpan.FromMilliseconds(_random.Next(500, 6000)));
             switch (_random.Next(6))
