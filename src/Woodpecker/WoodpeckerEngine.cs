@@ -14,6 +14,7 @@ namespace MiniMilvus.Woodpecker;
 internal sealed class WoodpeckerEngine(ILogBackend backend, LogMetadata metadata, WoodpeckerOptions options, TimeProvider time, IStationSink stations) : IWoodpecker
 {
     private readonly LocalLogs _logs = new();
+    private readonly EpochWatch _epochs = new(metadata, options, time);
 
     public async ValueTask CreateAsync(string log, CancellationToken ct)
     {
@@ -64,10 +65,12 @@ internal sealed class WoodpeckerEngine(ILogBackend backend, LogMetadata metadata
             var start = new LogPosition(number, 0);
             var tail = new LogTail(start, options.TailBytesMax);
             var queue = new EntryQueue(options, time, start);
-            var commit = new GroupCommit(log, term, backend, metadata, new Durable(log, guard, stations), queue, tail, stations, time, options.IdleFenceLookInterval, segment, number);
+            var commit = new GroupCommit(log, term, backend, metadata, new Durable(log, guard, stations), queue, tail, stations, segment, number);
             var writer = new LogWriter(log, term, options, backend, queue, guard, tail, stations);
             writer.Start(commit);
             _logs.Opened(log, writer, tail);
+            _epochs.Start(_logs);
+            await _epochs.LookAsync(writer, ct);
             return writer;
         }
         catch
@@ -140,6 +143,7 @@ internal sealed class WoodpeckerEngine(ILogBackend backend, LogMetadata metadata
 
     public async ValueTask DisposeAsync()
     {
+        await _epochs.DisposeAsync();
         foreach (var writer in _logs.Writers)
         {
             await writer.DisposeAsync();

@@ -41,9 +41,6 @@ public sealed record WoodpeckerOptions
     /// <summary>After so many looks at bytes that do not verify, or at a segment that does not go on, metadata is asked.</summary>
     public int ForeignPollsPerMetadataLook { get; init; } = 20;
 
-    /// <summary>How often an idle writer looks whether it has been fenced, for its readers' sake and its owner's.</summary>
-    public TimeSpan IdleFenceLookInterval { get; init; } = TimeSpan.FromSeconds(5);
-
     /// <summary>Appends are refused (Unavailable, DiskFull) while less than this is free.</summary>
     public long DiskFreeBytesMin { get; init; } = 1024L * 1024 * 1024;
 

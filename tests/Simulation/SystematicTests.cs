@@ -16,7 +16,7 @@ public sealed class SystematicTests(ITestOutputHelper output)
     [InlineData(FaultKinds.CutAfter, 5)]
     [InlineData(FaultKinds.Torn, 1)]
     [InlineData(FaultKinds.Kill, 7)]
-    [InlineData(FaultKinds.FailBefore, 2)]
+    [InlineData(FaultKinds.FailBefore, 3)]
     [InlineData(FaultKinds.FailAfter, 3)]
     [InlineData(FaultKinds.NoSpace, 3)]
     [InlineData(FaultKinds.Slow, 11)]

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
+using MiniMilvus.Conformance.Support;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Errors;
 using MiniMilvus.Core.Events;
@@ -79,7 +80,7 @@ public sealed class ObjectPutTests
 
     private static MemoryWoodpecker Start(HeldObjects store, string writer, int attempts = 1) => new(
         store,
-        s_meta.GetOrAdd(store, _ => new MemoryMetaStore(TimeProvider.System)),
+        s_meta.GetOrAdd(store, _ => new DeafMetaStore(new MemoryMetaStore(TimeProvider.System))),
         TestLog.Small with { ObjectAttemptsMax = attempts, ObjectRetryDelay = TimeSpan.FromMilliseconds(1), ObjectGroupsInFlightMax = 4 },
         TimeProvider.System,
         NoStations.Instance,

@@ -1,3 +1,4 @@
+using MiniMilvus.Conformance.Support;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Events;
 using MiniMilvus.Storage.Disk;
@@ -12,7 +13,7 @@ internal sealed class Simulated(int seed = 1)
 
     public SimulatedDisk Disk { get; } = new(TimeProvider.System, seed);
 
-    public IMetaStore Meta { get; } = new MemoryMetaStore(TimeProvider.System);
+    public IMetaStore Meta { get; } = new DeafMetaStore(new MemoryMetaStore(TimeProvider.System));
 
     public static string SegmentPath(long number) => $"logs/{TestLog.Name}/{number:D8}.wal";
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using MiniMilvus.Conformance.Support;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Events;
 using MiniMilvus.Storage.Disk;
@@ -20,7 +21,7 @@ internal sealed class TestLog : IAsyncDisposable
 
     public string Root => _root;
 
-    public IMetaStore Meta { get; init; } = new MemoryMetaStore(TimeProvider.System);
+    public IMetaStore Meta { get; init; } = new DeafMetaStore(new MemoryMetaStore(TimeProvider.System));
 
     public static WoodpeckerOptions Small => new()
     {

@@ -10,6 +10,7 @@ internal sealed class SimulatedFile
     private readonly List<Unsynced> _unsynced = [];
     private byte[] _seen = [];
     private byte[] _durable = [];
+    private int _durableLength;
 
     public int Length { get; private set; }
 
@@ -47,11 +48,8 @@ internal sealed class SimulatedFile
         _unsynced.Add(new Unsynced(0, null, (int)length));
     }
 
-    public void Flush()
-    {
-        _durable = _seen.AsSpan(0, Length).ToArray();
-        _unsynced.Clear();
-    }
+    /// <summary>Only what is unsynced reaches the medium: what an earlier flush failed to write stays lost.</summary>
+    public void Flush() => Settle(static () => true);
 
     /// <summary>What a failed flush leaves: the pages count as clean, so no later flush writes them.</summary>
     public void ForgetUnsynced() => _unsynced.Clear();
@@ -60,7 +58,7 @@ internal sealed class SimulatedFile
     public void Damage(long offset, byte mask)
     {
         _seen[offset] ^= mask;
-        if (offset < _durable.Length)
+        if (offset < _durableLength)
         {
             _durable[offset] ^= mask;
         }
@@ -69,44 +67,49 @@ internal sealed class SimulatedFile
     /// <summary>Becomes what the medium holds: durable bytes and a random choice of unsynced sectors.</summary>
     public void LosePower(Random random, double survival)
     {
-        var kept = _durable;
-        var length = kept.Length;
+        Settle(() => random.NextDouble() < survival);
+        _seen = (byte[])_durable.Clone();
+        Length = _durableLength;
+    }
+
+    /// <summary>Brings the unsynced steps that survive to the medium, in order, sector by sector.</summary>
+    private void Settle(Func<bool> survives)
+    {
         foreach (var step in _unsynced)
         {
-            if (step.Bytes is null)
+            if (step.Bytes is { } bytes)
             {
-                if (random.NextDouble() < survival)
-                {
-                    if (step.Length < length)
-                    {
-                        Array.Clear(kept, step.Length, length - step.Length);
-                    }
-
-                    Grow(ref kept, step.Length);
-                    length = step.Length;
-                }
-
-                continue;
+                SettleBytes(step.Offset, bytes, survives);
             }
-
-            for (var at = 0; at < step.Bytes.Length;)
+            else if (survives())
             {
-                var count = Math.Min(step.Bytes.Length - at, SectorBytes - ((step.Offset + at) % SectorBytes));
-                if (random.NextDouble() < survival)
+                if (step.Length < _durableLength)
                 {
-                    Grow(ref kept, step.Offset + at + count);
-                    step.Bytes.AsSpan(at, count).CopyTo(kept.AsSpan(step.Offset + at));
-                    length = Math.Max(length, step.Offset + at + count);
+                    Array.Clear(_durable, step.Length, _durableLength - step.Length);
                 }
 
-                at += count;
+                Grow(ref _durable, step.Length);
+                _durableLength = step.Length;
             }
         }
 
-        _durable = kept.AsSpan(0, length).ToArray();
-        _seen = (byte[])_durable.Clone();
-        Length = length;
         _unsynced.Clear();
+    }
+
+    private void SettleBytes(int offset, byte[] bytes, Func<bool> survives)
+    {
+        for (var at = 0; at < bytes.Length;)
+        {
+            var count = Math.Min(bytes.Length - at, SectorBytes - ((offset + at) % SectorBytes));
+            if (survives())
+            {
+                Grow(ref _durable, offset + at + count);
+                bytes.AsSpan(at, count).CopyTo(_durable.AsSpan(offset + at));
+                _durableLength = Math.Max(_durableLength, offset + at + count);
+            }
+
+            at += count;
+        }
     }
 
     private static void Grow(ref byte[] bytes, int length)

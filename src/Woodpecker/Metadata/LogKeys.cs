@@ -9,6 +9,9 @@ internal static partial class LogKeys
 {
     public const string Logs = "woodpecker/logs/";
 
+    /// <summary>Nothing lies here: to read it asks for the store's revision and nothing else.</summary>
+    public const string Revision = "woodpecker/revision";
+
     public static string Log(string log) => Logs + log;
 
     public static string Segments(string log) => $"{Logs}{log}/segments/";

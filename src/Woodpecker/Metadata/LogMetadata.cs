@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Errors;
 using MiniMilvus.Storage.Meta;
@@ -16,6 +17,23 @@ internal sealed class LogMetadata(IMetaStore store, WoodpeckerOptions options, T
         var key = LogKeys.Log(log);
         var entry = await store.GetAsync(key, ct);
         return entry is null ? null : new(RecordJson.ReadLog(key, entry.Value.Span), entry.ModRevision);
+    }
+
+    public async ValueTask<long> GetRevisionAsync(CancellationToken ct) => (await store.RangeAsync(LogKeys.Revision, ct)).Revision;
+
+    /// <summary>Changes of logs' records from a revision on, in order; null when a record went. Throws what <see cref="IMetaStore.WatchAsync"/> throws.</summary>
+    public async IAsyncEnumerable<(string Log, LogRecord? Record)> WatchLogsAsync(long fromRevision, [EnumeratorCancellation] CancellationToken ct)
+    {
+        await foreach (var batch in store.WatchAsync(LogKeys.Logs, fromRevision, ct))
+        {
+            foreach (var (isDelete, entry) in batch.Events)
+            {
+                if (LogKeys.NameOf(entry.Key) is { } name)
+                {
+                    yield return (name, isDelete ? null : RecordJson.ReadLog(entry.Key, entry.Value.Span));
+                }
+            }
+        }
     }
 
     public async ValueTask<Versioned<LogRecord>> GetLogAsync(string log, CancellationToken ct) =>
@@ -220,8 +238,8 @@ internal sealed class LogMetadata(IMetaStore store, WoodpeckerOptions options, T
         return (await store.TransactAsync([new MetaCompare.ModRevision(key, current.ModRevision)], [new MetaOperation.Put(key, RecordJson.Write(next))], ct)).Succeeded;
     }
 
-    private static MiniMilvusException Deposed(string log, Term term, LogRecord found) => MiniMilvusException.Fenced(
-        found.Deleted ? $"log '{log}' is being deleted" : $"log '{log}': expected epoch {term} to be ours, found epoch {found.Epoch} of writer '{found.WriterId}'");
+    public static MiniMilvusException Deposed(string log, Term term, LogRecord? found) => MiniMilvusException.Fenced(
+        found is null or { Deleted: true } ? $"log '{log}' is being deleted" : $"log '{log}': expected epoch {term} to be ours, found epoch {found.Epoch} of writer '{found.WriterId}'");
 
     /// <summary>Bounded repetition of a step that recognises its own earlier success. The step hears whether an earlier try may have happened.</summary>
     private async ValueTask<T> RetryAsync<T>(string what, Func<bool, ValueTask<T>> step, CancellationToken ct)

@@ -22,6 +22,7 @@ internal sealed class EntryQueue(WoodpeckerOptions options, TimeProvider time, L
     private long _bytes;
     private int _entries;
     private Exception? _refusal;
+    private bool _isFailed;
 
     /// <summary>The place that the next entry will get (unless a segment ends before it).</summary>
     public LogPosition Tail
@@ -98,6 +99,18 @@ internal sealed class EntryQueue(WoodpeckerOptions options, TimeProvider time, L
         }
     }
 
+    /// <summary>Whoever failed the queue has deposed the writer: nothing more is its to decide.</summary>
+    public void ThrowIfFailed()
+    {
+        lock (_lock)
+        {
+            if (_isFailed)
+            {
+                throw _refusal!;
+            }
+        }
+    }
+
     /// <summary>A group became durable: its room goes to those who wait.</summary>
     public void Release(EntryGroup group)
     {
@@ -141,7 +154,7 @@ internal sealed class EntryQueue(WoodpeckerOptions options, TimeProvider time, L
         Waiter[] waiting;
         lock (_lock)
         {
-            _refusal = why;
+            (_refusal, _isFailed) = (why, true);
             groups = [.. _groups];
             waiting = [.. _waiting];
             _groups.Clear();

@@ -14,11 +14,10 @@ namespace MiniMilvus.Woodpecker.Writing;
 /// acks go out in order and stop at the first failure (W2). It also ends one log segment and begins the next (W15).
 /// </summary>
 internal sealed class GroupCommit(
-    string log, Term term, ILogBackend backend, LogMetadata metadata, Durable durable, EntryQueue queue, LogTail tail, IStationSink stations, TimeProvider time,
-    TimeSpan idleLookInterval, ISegmentWriter firstSegment, long firstNumber)
+    string log, Term term, ILogBackend backend, LogMetadata metadata, Durable durable, EntryQueue queue, LogTail tail, IStationSink stations,
+    ISegmentWriter firstSegment, long firstNumber)
 {
     private readonly Queue<(EntryGroup Group, List<DecodedBlock>? ForReaders, Task Durable)> _inFlight = new();
-    private Task? _idleLook;
     private EntryGroup? _starting;
     private ISegmentWriter _segment = firstSegment;
     private long _number = firstNumber;
@@ -26,7 +25,6 @@ internal sealed class GroupCommit(
     /// <summary>Runs until the queue has ended, and then ends the segment. Throws the first failure, after every group on its way has come to rest.</summary>
     public async Task RunAsync(CancellationToken ct)
     {
-        using var ended = new CancellationTokenSource();
         try
         {
             while (true)
@@ -40,7 +38,7 @@ internal sealed class GroupCommit(
                         break;
                     }
 
-                    await IdleAsync(changed, ended.Token, ct);
+                    await changed;
                     continue;
                 }
 
@@ -53,6 +51,7 @@ internal sealed class GroupCommit(
                 }
             }
 
+            queue.ThrowIfFailed();
             await EndSegmentAsync(ct);
         }
         catch (Exception failure)
@@ -63,20 +62,7 @@ internal sealed class GroupCommit(
         }
         finally
         {
-            ended.Cancel();
             await _segment.DisposeAsync();
-        }
-    }
-
-    /// <summary>Waits for work. Now and then it looks for a fence, so that a deposed writer with nothing to write does not keep its readers waiting.</summary>
-    private async ValueTask IdleAsync(Task changed, CancellationToken ended, CancellationToken ct)
-    {
-        _idleLook ??= Task.Delay(idleLookInterval, time, ended);
-        await Task.WhenAny(changed, _idleLook);
-        if (_idleLook.IsCompleted)
-        {
-            _idleLook = null;
-            await durable.RequireNewestAsync(ct);
         }
     }
 

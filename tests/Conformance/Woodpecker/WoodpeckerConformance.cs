@@ -15,7 +15,12 @@ public abstract partial class WoodpeckerConformance : IAsyncLifetime
     protected static readonly CancellationToken Never = CancellationToken.None;
     private readonly List<IWoodpecker> _started = [];
 
-    protected IMetaStore Meta { get; } = new MemoryMetaStore(TimeProvider.System);
+    private DeafMetaStore? _deaf;
+
+    protected virtual IMetaStore Meta { get; } = new MemoryMetaStore(TimeProvider.System);
+
+    /// <summary>The metadata as the logs get it: deaf, so that every fence has to hold by itself.</summary>
+    internal DeafMetaStore LogMeta => _deaf ??= new DeafMetaStore(Meta);
 
     protected static WoodpeckerOptions Options => new()
     {
@@ -148,7 +153,8 @@ public abstract partial class WoodpeckerConformance : IAsyncLifetime
     [Fact]
     public async Task An_idle_writer_learns_that_it_is_deposed_and_its_readers_follow_the_new_one()
     {
-        var (log, old) = await OpenAsync(Options with { IdleFenceLookInterval = TimeSpan.FromMilliseconds(10) });
+        LogMeta.Hears = true;
+        var (log, old) = await OpenAsync();
         await AppendAsync(old, 0, 3);
         var reading = NumbersAsync(log, LogPosition.Beginning, LogPosition.Max, count: 6);
         var writer = await Start().OpenWriterAsync(Log, new Term(2), Never);

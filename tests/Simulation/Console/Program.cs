@@ -100,6 +100,11 @@ internal static class Program
         var runs = 0;
         for (var step = 1; step <= count.Changes; step += stride)
         {
+            if (!FaultKinds.Applicable(count.Stations[step - 1]).Contains(kind))
+            {
+                continue;
+            }
+
             var plan = new FaultAtStep(step, kind);
             var report = StoryRun.Run(plan);
             runs += plan.HasStruck ? 1 : 0;

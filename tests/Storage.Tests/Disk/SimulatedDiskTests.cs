@@ -101,8 +101,11 @@ public sealed class SimulatedDiskTests
         disk.OnStep = static step => step.Kind == DiskStepKind.Flush ? new DiskFault.FailBefore() : null;
         await Assert.ThrowsAsync<IOException>(async () => await file.FlushAsync(None));
         disk.OnStep = null;
+        await file.WriteAtAsync(1, new byte[] { 3 }, None);
         await file.FlushAsync(None);
-        Assert.Equal([2], await ReadAsync(disk, "a"));
+        Assert.Equal([2, 3], await ReadAsync(disk, "a"));
+        disk.PowerCut(1);
+        Assert.Equal([1, 3], await ReadAsync(disk, "a"));
     }
 
     [Fact]
