@@ -10,6 +10,9 @@ internal static class FreshnessBenchmark
     private const int RowsPerSecond = 1_000;
     private const int Probes = 1_000;
 
+    /// <summary>Until the runtime has compiled what runs often: a server that has just started is a few milliseconds slower in one probe of a hundred.</summary>
+    private const int WarmUpProbes = 3_000;
+
     public static async Task RunAsync(Report report)
     {
         var folder = Bench.NewFolder("freshness");
@@ -23,17 +26,18 @@ internal static class FreshnessBenchmark
         using var stop = new CancellationTokenSource();
         var load = LoadAsync(loader.GetCollection("fresh"), source, stop.Token);
         var parameters = new SearchParameters { ConsistencyLevel = ConsistencyLevel.Eventually };
-        await ProbeAsync(write, read, source, parameters, 200, 0);
-        var (acks, fresh, missed) = await ProbeAsync(write, read, source, parameters, Probes, 200);
+        var (_, cold, _) = await ProbeAsync(write, read, source, parameters, WarmUpProbes, 0);
+        var (acks, fresh, missed) = await ProbeAsync(write, read, source, parameters, Probes, WarmUpProbes);
         await stop.CancelAsync();
         var loaded = await load;
         report.Add(Measurement.AtMost($"ack to first Eventually hit, p99, at {RowsPerSecond:N0} rows/s", Bench.Percentile(fresh, 0.99), "ms", 10, Bench.Percentile(acks, 0.5), "a lone insert's ack, p50"));
         report.Add(Measurement.Info("ack to first Eventually hit, p50", Bench.Percentile(fresh, 0.5), "ms"));
+        report.Add(Measurement.Info($"the same in the first {WarmUpProbes:N0} probes after a start, p99", Bench.Percentile(cold, 0.99), "ms"));
         report.Add(Measurement.Info("found by the very first search", Probes - missed, "probes", Probes, "probes"));
         report.Add(Measurement.Info("insert to ack, one row, p50", Bench.Percentile(acks, 0.5), "ms"));
         report.Add(Measurement.Info("background rows", loaded, "rows"));
         var count = await read.CountAsync(consistencyLevel: ConsistencyLevel.Strong);
-        report.Check("every acked row is counted", count == loaded + Probes + 200, $"{count} rows");
+        report.Check("every acked row is counted", count == loaded + Probes + WarmUpProbes, $"{count} rows");
     }
 
     private static async Task<(List<double> Acks, List<double> Fresh, int Missed)> ProbeAsync(

@@ -18,12 +18,20 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     public int Id => _process.Id;
 
-    public static async Task<ServerProcess> StartAsync(string folder, params string[] arguments)
+    public static Task<ServerProcess> StartAsync(string folder, params string[] arguments) => StartAsync(folder, settled: false, arguments);
+
+    /// <param name="settled">Compiles everything at once, so that no compiler thread of the runtime starts later.</param>
+    public static async Task<ServerProcess> StartAsync(string folder, bool settled, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var argument in (string[])[Path.Combine(AppContext.BaseDirectory, "minimilvus.dll"), "run", "--data", folder, "--grpc-port", "0", "--http-port", "0", "--log-level", "Warning", .. arguments])
         {
             start.ArgumentList.Add(argument);
+        }
+
+        if (settled)
+        {
+            start.Environment["DOTNET_TieredCompilation"] = "0";
         }
 
         var process = Process.Start(start)!;
@@ -58,11 +66,14 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Bytes and calls of every write of the process, to files, pipes and sockets alike (Linux: /proc/PID/io).</summary>
-    public (long WriteBytes, long WriteCalls) Writes()
+    /// <summary>
+    /// What the process has caused so far (Linux: /proc/PID/io). Storage bytes are those of pages written or read at the storage layer; calls are
+    /// reads and writes of anything, also pipes, sockets and the names that the runtime gives its threads under /proc.
+    /// </summary>
+    public (long StorageBytesWritten, long StorageBytesRead, long WriteCalls, long ReadCalls) Io()
     {
         var lines = File.ReadAllLines($"/proc/{_process.Id}/io").Select(l => l.Split(": ")).ToDictionary(p => p[0], p => long.Parse(p[1], CultureInfo.InvariantCulture));
-        return (lines["wchar"], lines["syscw"]);
+        return (lines["write_bytes"], lines["read_bytes"], lines["syscw"], lines["syscr"]);
     }
 
     public async Task<double> MetricAsync(string name)

@@ -40,7 +40,10 @@ public sealed class MiniMilvusServer : IAsyncDisposable
     /// <summary>Starts the roles and returns when they serve. Errors: Conflict when another process owns the data folder or a port, Invalid for bad settings.</summary>
     public static async Task<MiniMilvusServer> StartAsync(HostOptions options, CancellationToken ct)
     {
-        var builder = WebApplication.CreateSlimBuilder();
+        // Empty: the other builders watch the whole working folder for an appsettings.json of theirs.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore();
+        builder.Services.AddRoutingCore();
         builder.Logging.ClearProviders().SetMinimumLevel(options.LogLevel).AddFilter("Microsoft", LogLevel.Warning);
         if (options.LogToConsole)
         {

@@ -41,7 +41,7 @@ public sealed class QueryNodeRole : IQueryNode, IDisposable
     private readonly ConcurrentDictionary<VChannel, ShardRunner> _shards = [];
 
     public QueryNodeRole(
-        ILogReader log, CatalogView catalog, IObjectStore store, ICoordinator coordinator, IComputePool pool, TimeProvider time,
+        ILogReader log, CatalogView catalog, IObjectStore store, ICoordinator coordinator, IComputePool pool, IComputePool building, TimeProvider time,
         IStationSink stations, ILoggerFactory loggers, QueryNodeOptions options)
     {
         _log = log;
@@ -51,7 +51,7 @@ public sealed class QueryNodeRole : IQueryNode, IDisposable
         _time = time;
         _options = options;
         _logger = loggers.CreateLogger("MiniMilvus.QueryNode");
-        _parts = new ShardParts(options, _metrics, stations, new GraphBuilder(pool, _metrics, _logger), new GrowingBudget(options.GrowingBytesMax), new SealedLoader(store, pool, options));
+        _parts = new ShardParts(options, _metrics, stations, new GraphBuilder(building, _metrics, _logger), new GrowingBudget(options.GrowingBytesMax), new SealedLoader(store, pool, options));
         _positions = new ReaderPositions(coordinator, options, time, _logger);
         _gate = new GuaranteeGate(options, time, _metrics);
         _metrics.ObserveLag(() => _shards.Values.Select(s => s.Shard).OfType<Shard>()

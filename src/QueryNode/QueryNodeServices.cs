@@ -13,6 +13,9 @@ namespace MiniMilvus.QueryNode;
 /// <summary>Wires the role: what it needs must be registered by the host.</summary>
 public static class QueryNodeServices
 {
+    /// <summary>Key of the pool that builds graphs beside the one that searches.</summary>
+    public const string BuildingPool = "building";
+
     public static IServiceCollection AddQueryNode(this IServiceCollection services, QueryNodeOptions options) => services
         .AddSingleton(p => new QueryNodeRole(
             p.GetRequiredService<ILogReader>(),
@@ -20,6 +23,7 @@ public static class QueryNodeServices
             p.GetRequiredService<IObjectStore>(),
             p.GetRequiredService<ICoordinator>(),
             p.GetRequiredService<IComputePool>(),
+            p.GetRequiredKeyedService<IComputePool>(BuildingPool),
             p.GetRequiredService<TimeProvider>(),
             p.GetRequiredService<IStationSink>(),
             p.GetRequiredService<ILoggerFactory>(),

@@ -108,7 +108,7 @@ internal sealed class World : IAsyncDisposable
     public QueryNodeRole NewNode()
     {
         Journal = new Journal();
-        return new QueryNodeRole(Log, Catalog, Objects, Coordinator, new TestPool(), Time, NoStations.Instance, Journal, Options);
+        return new QueryNodeRole(Log, Catalog, Objects, Coordinator, new TestPool(), new TestPool(), Time, NoStations.Instance, Journal, Options);
     }
 
     public Task RunNode(QueryNodeRole node) => node.RunAsync(_stop.Token);

@@ -162,14 +162,15 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
         var reader = new TailingLogReader(_woodpecker, resolver, _time, _stations);
         if (options.Has(Roles.QueryNode))
         {
-            var compute = Own(new ThreadComputePool("query", Environment.ProcessorCount + 1, ThreadPriority.Normal));
-            _queryNode = new QueryNodeRole(reader, _catalog, _objects, _coordinator, compute, _time, _stations, _logs, options.QueryNode with { Address = address });
+            var compute = Own(new ThreadComputePool("query", Environment.ProcessorCount + 1, isBackground: false));
+            var building = Own(new ThreadComputePool("graph", 1, isBackground: true));
+            _queryNode = new QueryNodeRole(reader, _catalog, _objects, _coordinator, compute, building, _time, _stations, _logs, options.QueryNode with { Address = address });
             runner.Start("query node", _queryNode.RunAsync);
         }
 
         if (options.Has(Roles.DataNode))
         {
-            var compute = Own(new ThreadComputePool("data", 1, ThreadPriority.BelowNormal));
+            var compute = Own(new ThreadComputePool("data", 1, isBackground: true));
             var channels = Enumerable.Range(0, options.Coordinator.PChannels).Select(i => new PChannel($"{options.Coordinator.PChannelPrefix}_{i}"));
             var dataNode = Own(new DataNodeRole(reader, _coordinator, _catalog, _objects, compute, new LogSealRequester(streaming), _time, _stations, _logs,
                 options.DataNode with { Address = address, PChannels = [.. channels] }));

@@ -1,17 +1,18 @@
 using System.Collections.Concurrent;
 using MiniMilvus.Core.Time;
+using MiniMilvus.Storage.Disk;
 
 namespace MiniMilvus.Host.Wiring;
 
-/// <summary>CPU-heavy work on its own threads, so that it never starves the loops that move the log. The queue is bounded by its callers' waits.</summary>
+/// <summary>CPU-heavy work on its own threads, so that it never starves the loops that move the log; background work also yields the processors to searches. The queue is bounded by its callers' waits.</summary>
 internal sealed class ThreadComputePool : IComputePool, IDisposable
 {
     private readonly BlockingCollection<Action> _work = new(boundedCapacity: 4096);
     private readonly Thread[] _threads;
 
-    public ThreadComputePool(string name, int threads, ThreadPriority priority)
+    public ThreadComputePool(string name, int threads, bool isBackground)
     {
-        _threads = [.. Enumerable.Range(0, threads).Select(i => new Thread(Run) { Name = $"{name}-{i}", IsBackground = true, Priority = priority })];
+        _threads = [.. Enumerable.Range(0, threads).Select(i => new Thread(() => Run(isBackground)) { Name = $"{name}-{i}", IsBackground = true })];
         foreach (var thread in _threads)
         {
             thread.Start();
@@ -59,8 +60,13 @@ internal sealed class ThreadComputePool : IComputePool, IDisposable
         }
     }
 
-    private void Run()
+    private void Run(bool isBackground)
     {
+        if (isBackground)
+        {
+            BackgroundThread.Enter();
+        }
+
         foreach (var work in _work.GetConsumingEnumerable())
         {
             work();

@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 namespace MiniMilvus.Storage.Disk;
 
 /// <summary>
-/// The system calls that .NET has no name for, each with a portable fallback: fdatasync and fallocate on Linux, fsync of a folder on Unix.
+/// The system calls that .NET has no name for, each with a portable fallback: fdatasync, fallocate and a thread's niceness on Linux, fsync of a folder on Unix.
 /// The only file of the project with P/Invoke.
 /// </summary>
 internal static partial class NativeMethods
@@ -79,6 +79,16 @@ internal static partial class NativeMethods
         }
     }
 
+    /// <summary>Makes the calling thread wait for busier ones. .NET's thread priorities do nothing on Linux, where niceness is a thread's own.</summary>
+    public static void LowerThreadPriority()
+    {
+        const int process = 0, thisThread = 0, nice = 10;
+        if (!OperatingSystem.IsLinux() || SetPriority(process, thisThread, nice) != 0)
+        {
+            Thread.CurrentThread.Priority = ThreadPriority.BelowNormal;
+        }
+    }
+
     private static void ThrowUnlessInterrupted(string call, string path)
     {
         var error = Marshal.GetLastPInvokeError();
@@ -96,6 +106,9 @@ internal static partial class NativeMethods
 
     [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
     private static partial int FAllocate(SafeFileHandle file, int mode, long offset, long length);
+
+    [LibraryImport("libc", EntryPoint = "setpriority", SetLastError = true)]
+    private static partial int SetPriority(int which, uint who, int priority);
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial SafeFileHandle Open(string path, int flags);

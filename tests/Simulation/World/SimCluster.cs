@@ -77,7 +77,7 @@ internal sealed class SimCluster(int generation, SimProcess process, IDisk disk,
         Start("coordinator", coordinator.RunAsync);
         Reader = new TailingLogReader(Log, resolver, time, stations);
         var compute = new SimComputePool(process, random);
-        var queryNode = new QueryNodeRole(Reader, Catalog, Objects, coordinator, compute, time, stations, logs, options.QueryNode);
+        var queryNode = new QueryNodeRole(Reader, Catalog, Objects, coordinator, compute, compute, time, stations, logs, options.QueryNode);
         _owned.Push(queryNode);
         Start("query node", queryNode.RunAsync);
         var dataNode = new DataNodeRole(Reader, coordinator, Catalog, Objects, compute, new SealRequester(streaming), time, stations, logs, options.DataNode with { PChannels = options.PChannels });
