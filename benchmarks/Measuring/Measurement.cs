@@ -6,7 +6,7 @@ namespace MiniMilvus.Benchmarks.Measuring;
 internal sealed record Measurement(string Name, double Value, string Unit, double? Reference, string ReferenceName, double? Ratio, string Target, bool? Holds)
 {
     public static Measurement AtLeast(string name, double value, string unit, double target, double? reference, string referenceName) =>
-        new(name, value, unit, reference, referenceName, reference is > 0 ? value / reference : null, $">= {target:N0} {unit}", value >= target);
+        new(name, value, unit, reference, referenceName, reference is > 0 ? value / reference : null, $">= {target:#,0.##} {unit}", value >= target);
 
     public static Measurement AtMost(string name, double value, string unit, double target, double? reference, string referenceName) =>
         new(name, value, unit, reference, referenceName, reference is > 0 ? value / reference : null, $"<= {target:N2} {unit}", value <= target);
