@@ -3,8 +3,9 @@ using MiniMilvus.Benchmarks.Ingest;
 using MiniMilvus.Benchmarks.Measuring;
 using MiniMilvus.Benchmarks.Search;
 using MiniMilvus.Benchmarks.Ticks;
+using MiniMilvus.Benchmarks.Wal;
 
-// dotnet run -c Release --project benchmarks -- ingest|search|freshness|ticks [--json]
+// dotnet run -c Release --project benchmarks -- ingest|search|freshness|ticks|wal [--json]
 var report = new Report(args.Contains("--json"));
 switch (args.FirstOrDefault())
 {
@@ -12,8 +13,9 @@ switch (args.FirstOrDefault())
     case "search": await SearchBenchmark.RunAsync(report); break;
     case "freshness": await FreshnessBenchmark.RunAsync(report); break;
     case "ticks": await TicksBenchmark.RunAsync(report); break;
+    case "wal": await WalBenchmark.RunAsync(report); break;
     default:
-        Console.Error.WriteLine($"expected one of ingest, search, freshness, ticks; found '{args.FirstOrDefault()}'");
+        Console.Error.WriteLine($"expected one of ingest, search, freshness, ticks, wal; found '{args.FirstOrDefault()}'");
         return 2;
 }
 

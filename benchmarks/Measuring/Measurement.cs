@@ -11,6 +11,12 @@ internal sealed record Measurement(string Name, double Value, string Unit, doubl
     public static Measurement AtMost(string name, double value, string unit, double target, double? reference, string referenceName) =>
         new(name, value, unit, reference, referenceName, reference is > 0 ? value / reference : null, $"<= {target:N2} {unit}", value <= target);
 
+    public static Measurement RatioAtLeast(string name, double value, string unit, double target, double reference, string referenceName) =>
+        new(name, value, unit, reference, referenceName, value / reference, $">= {target:0.##} x", value / reference >= target);
+
+    public static Measurement RatioAtMost(string name, double value, string unit, double target, double reference, string referenceName) =>
+        new(name, value, unit, reference, referenceName, value / reference, $"<= {target:0.##} x", value / reference <= target);
+
     public static Measurement Info(string name, double value, string unit, double? reference = null, string referenceName = "") =>
         new(name, value, unit, reference, referenceName, reference is > 0 ? value / reference : null, "", null);
 }

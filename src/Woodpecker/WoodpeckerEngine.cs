@@ -64,7 +64,7 @@ internal sealed class WoodpeckerEngine(ILogBackend backend, LogMetadata metadata
 
             var start = new LogPosition(number, 0);
             var tail = new LogTail(start, options.TailBytesMax);
-            var queue = new EntryQueue(options, time, start);
+            var queue = new EntryQueue(options, backend.EarlyGroupBytesMin, time, start);
             var commit = new GroupCommit(log, term, backend, metadata, new Durable(log, guard, stations), queue, tail, stations, segment, number);
             var writer = new LogWriter(log, term, options, backend, queue, guard, tail, stations);
             writer.Start(commit);

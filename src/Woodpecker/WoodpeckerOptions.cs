@@ -12,6 +12,9 @@ public sealed record WoodpeckerOptions
     /// <summary>What one flush covers at most.</summary>
     public int GroupBytesMax { get; init; } = 16 * 1024 * 1024;
 
+    /// <summary>On a disk: a group of this size is encoded and written while an earlier one is being flushed.</summary>
+    public int EarlyGroupBytesMin { get; init; } = 1024 * 1024;
+
     /// <summary>What may wait for its flush; more makes the appender wait.</summary>
     public long QueueBytesMax { get; init; } = 256 * 1024 * 1024;
 

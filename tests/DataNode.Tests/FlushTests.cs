@@ -80,6 +80,7 @@ public sealed class FlushTests
         await using var world = new World();
         await using var node = world.Start();
         var shard = await world.CreateCollectionAsync(10);
+        await world.View.RefreshAsync(CancellationToken.None); // Else the node may meet the drop before it has heard of the collection, and forget it.
         var segment = await world.CreateSegmentAsync(shard);
         world.Log.Append(shard, World.Insert(shard, segment, 1, 2), World.Delete(shard, 1));
         world.Log.Append(shard, new DropCollectionBody(new CollectionId(10)));

@@ -13,6 +13,9 @@ internal interface ILogBackend : IAsyncDisposable
     /// <summary>How many groups may be on their way at once; acks keep their order whatever order they return in.</summary>
     int GroupsInFlightMax { get; }
 
+    /// <summary>A group of this size is started while an earlier one is under way; a smaller one waits for it, and grows.</summary>
+    int EarlyGroupBytesMin { get; }
+
     /// <summary>Throws Unavailable (DiskFull) while there is no room for more.</summary>
     void RequireRoom();
 

@@ -10,8 +10,10 @@ internal sealed class LocalBackend(IDisk disk, LogMetadata metadata, WoodpeckerO
 {
     private readonly DiskSpaceGuard _space = new(disk, options, time);
 
-    /// <summary>One flush at a time: a disk gains nothing from two, and what arrives meanwhile shares the next.</summary>
-    public int GroupsInFlightMax => 1;
+    /// <summary>One being flushed, one being written behind it: a disk gains nothing from two flushes at once, and what arrives meanwhile shares the next.</summary>
+    public int GroupsInFlightMax => 2;
+
+    public int EarlyGroupBytesMin => options.EarlyGroupBytesMin;
 
     public void RequireRoom() => _space.RequireRoom();
 

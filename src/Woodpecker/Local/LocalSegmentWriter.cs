@@ -1,4 +1,5 @@
 using MiniMilvus.Core;
+using MiniMilvus.Core.Concurrency;
 using MiniMilvus.Storage.Disk;
 using MiniMilvus.Woodpecker.Backends;
 using MiniMilvus.Woodpecker.Blocks;
@@ -17,7 +18,8 @@ internal sealed class LocalSegmentWriter : ISegmentWriter
     private readonly IDiskFile _file;
     private readonly string _log;
     private readonly WoodpeckerOptions _options;
-    private readonly List<ReadOnlyMemory<byte>> _parts = [];
+    private readonly AsyncGate _flushing = new();
+    private Task _written = Task.CompletedTask;
     private long _offset = SegmentHeader.Bytes;
     private long _zeroedUntil;
     private long _step;
@@ -53,32 +55,41 @@ internal sealed class LocalSegmentWriter : ISegmentWriter
         }
     }
 
-    public async ValueTask WriteAsync(IReadOnlyList<EncodedBlock> blocks, CancellationToken ct)
+    /// <summary>The place is taken at once, the bytes follow when those before them have been written; a flush of earlier ones may be under way.</summary>
+    public ValueTask WriteAsync(IReadOnlyList<EncodedBlock> blocks, CancellationToken ct)
     {
-        _parts.Clear();
-        var end = _offset;
+        var parts = new List<ReadOnlyMemory<byte>>(blocks.Count * 2);
+        var start = _offset;
         foreach (var block in blocks)
         {
             var header = new byte[BlockHeader.Bytes];
-            block.Header.WriteTo(header, _log, end);
-            _parts.Add(header);
-            _parts.AddRange(block.Payload);
-            end += block.Bytes;
+            block.Header.WriteTo(header, _log, _offset);
+            parts.Add(header);
+            parts.AddRange(block.Payload);
+            _offset += block.Bytes;
         }
 
+        _written = WriteBehindAsync(_written, start, _offset, parts, ct);
+        return new ValueTask(_written);
+    }
+
+    private async Task WriteBehindAsync(Task earlier, long start, long end, List<ReadOnlyMemory<byte>> parts, CancellationToken ct)
+    {
+        await earlier;
         await HaveZeroedAsync(end);
-        await _file.WriteAtAsync(_offset, _parts, ct);
-        var written = end - _offset;
-        _offset = end;
-        _parts.Clear();
-        if (written < LargeGroupBytes)
+        await _file.WriteAtAsync(start, parts, ct);
+        if (end - start < LargeGroupBytes)
         {
-            GrowAhead(ct);
+            GrowAhead(end, ct);
         }
     }
 
-    /// <summary>fdatasync of the file.</summary>
-    public ValueTask FlushAsync(CancellationToken ct) => _file.FlushAsync(ct);
+    /// <summary>fdatasync of the file, one at a time.</summary>
+    public async ValueTask FlushAsync(CancellationToken ct)
+    {
+        using var turn = await _flushing.EnterAsync(ct);
+        await _file.FlushAsync(ct);
+    }
 
     public async ValueTask FinishAsync(BlockHeader footer, CancellationToken ct)
     {
@@ -117,9 +128,9 @@ internal sealed class LocalSegmentWriter : ISegmentWriter
     }
 
     /// <summary>Starts behind everything written, so that the next writes stay clear of it.</summary>
-    private void GrowAhead(CancellationToken ct)
+    private void GrowAhead(long end, CancellationToken ct)
     {
-        if (_growth is null && _zeroedUntil - _offset < _step && _zeroedUntil < _options.SegmentBytesMax)
+        if (_growth is null && _zeroedUntil - end < _step && _zeroedUntil < _options.SegmentBytesMax)
         {
             _growth = GrowAsync(_zeroedUntil + _step, ct);
             _step = Math.Min(_step * 2, _options.PreallocateBytesMax);

@@ -28,6 +28,11 @@ internal sealed class EpochWatch(LogMetadata metadata, WoodpeckerOptions options
 
     public async ValueTask DisposeAsync()
     {
+        if (_stop.IsCancellationRequested)
+        {
+            return;
+        }
+
         _stop.Cancel();
         await (_running ?? Task.CompletedTask);
         _stop.Dispose();

@@ -17,6 +17,8 @@ internal sealed class ObjectBackend(IObjectStore store, LogMetadata metadata, Wo
 
     public int GroupsInFlightMax => options.ObjectGroupsInFlightMax;
 
+    public int EarlyGroupBytesMin => 0;
+
     public void RequireRoom()
     {
     }

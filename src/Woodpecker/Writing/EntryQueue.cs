@@ -8,7 +8,7 @@ namespace MiniMilvus.Woodpecker.Writing;
 /// Gives entries their places, in call order, and collects them into groups for the commit loop. Bounded in bytes and entries until they
 /// are durable; when full, callers wait in the order they came. Decides where a log segment ends: by size, blocks or age.
 /// </summary>
-internal sealed class EntryQueue(WoodpeckerOptions options, TimeProvider time, LogPosition start)
+internal sealed class EntryQueue(WoodpeckerOptions options, int earlyGroupBytesMin, TimeProvider time, LogPosition start)
 {
     private readonly Lock _lock = new();
     private readonly Queue<EntryGroup> _groups = new();
@@ -57,6 +57,7 @@ internal sealed class EntryQueue(WoodpeckerOptions options, TimeProvider time, L
 
             wake = _groups.Count == 0;
             placed = Place(entry);
+            wake |= _open!.Bytes >= earlyGroupBytesMin && _open.Bytes - entry.Length < earlyGroupBytesMin;
         }
 
         if (wake)
@@ -67,12 +68,15 @@ internal sealed class EntryQueue(WoodpeckerOptions options, TimeProvider time, L
         return new(placed);
     }
 
-    /// <summary>The next group; null when there is none, or when it begins another segment and the caller cannot go there yet.</summary>
-    public EntryGroup? TryTake(long segment, bool alsoNextSegment)
+    /// <summary>
+    /// The next group. An idle caller takes whatever there is, also the first of another segment; a busy one only a group that is worth
+    /// starting before the one under way has ended. Null when there is none such.
+    /// </summary>
+    public EntryGroup? TryTake(long segment, bool isIdle)
     {
         lock (_lock)
         {
-            if (!_groups.TryPeek(out var group) || (group.First.Segment != segment && !alsoNextSegment))
+            if (!_groups.TryPeek(out var group) || (!isIdle && (group.First.Segment != segment || group.Bytes < earlyGroupBytesMin)))
             {
                 return null;
             }

@@ -10,7 +10,8 @@ namespace MiniMilvus.Woodpecker.Writing;
 
 /// <summary>
 /// Station 9, the one loop of a writer: takes what is queued as a group, makes it durable, acks it. It starts at once when idle; what
-/// arrives meanwhile is the next group, so the busier the log the larger the groups. Up to a backend's number of groups are on their way;
+/// arrives meanwhile is the next group, so the busier the log the larger the groups. Up to a backend's number of groups are on their way
+/// (on a disk: one is being flushed while a large one behind it is encoded and written);
 /// acks go out in order and stop at the first failure (W2). It also ends one log segment and begins the next (W15).
 /// </summary>
 internal sealed class GroupCommit(
@@ -68,7 +69,7 @@ internal sealed class GroupCommit(
 
     private async ValueTask StartGroupsAsync(CancellationToken ct)
     {
-        while (_inFlight.Count < backend.GroupsInFlightMax && queue.TryTake(_number, alsoNextSegment: _inFlight.Count == 0) is { } group)
+        while (_inFlight.Count < backend.GroupsInFlightMax && queue.TryTake(_number, isIdle: _inFlight.Count == 0) is { } group)
         {
             _starting = group;
             if (group.First.Segment != _number)

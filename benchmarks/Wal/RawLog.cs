@@ -1,0 +1,74 @@
+using System.Diagnostics;
+
+namespace MiniMilvus.Benchmarks.Wal;
+
+/// <summary>What the disk does with bare loops over files.</summary>
+internal static class RawLog
+{
+    /// <summary>Appends groups of these sizes to a new file, each with its own flush.</summary>
+    /// <returns>Megabytes a second.</returns>
+    public static double Throughput(string path, IReadOnlyList<int> groups)
+    {
+        var bytes = new byte[groups.Max()];
+        new Random(7).NextBytes(bytes);
+        using var file = File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite);
+        var began = Stopwatch.GetTimestamp();
+        long at = 0;
+        foreach (var group in groups)
+        {
+            RandomAccess.Write(file, bytes.AsSpan(0, group), at);
+            RandomAccess.FlushToDisk(file);
+            at += group;
+        }
+
+        var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
+        file.Dispose();
+        File.Delete(path);
+        return at / 1e6 / seconds;
+    }
+
+    /// <summary>One write of 4 KiB into a file that has its blocks already, and its flush.</summary>
+    /// <returns>Microseconds of each.</returns>
+    public static List<double> Overwrites(string path, int count)
+    {
+        var bytes = new byte[4096];
+        new Random(7).NextBytes(bytes);
+        using var file = File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite);
+        RandomAccess.Write(file, new byte[4096 * count], 0);
+        RandomAccess.FlushToDisk(file);
+        var times = new List<double>(count);
+        for (var i = 0; i < count; i++)
+        {
+            var began = Stopwatch.GetTimestamp();
+            RandomAccess.Write(file, bytes, i * 4096L);
+            RandomAccess.FlushToDisk(file);
+            times.Add(Stopwatch.GetElapsedTime(began).TotalMicroseconds);
+        }
+
+        file.Dispose();
+        File.Delete(path);
+        return times;
+    }
+
+    /// <summary>Reads files from end to end.</summary>
+    /// <returns>Megabytes a second.</returns>
+    public static double Read(IEnumerable<string> paths)
+    {
+        var buffer = new byte[1024 * 1024];
+        long total = 0;
+        var began = Stopwatch.GetTimestamp();
+        foreach (var path in paths)
+        {
+            using var file = File.OpenHandle(path);
+            long at = 0;
+            while (RandomAccess.Read(file, buffer, at) is > 0 and var read)
+            {
+                at += read;
+            }
+
+            total += at;
+        }
+
+        return total / 1e6 / Stopwatch.GetElapsedTime(began).TotalSeconds;
+    }
+}
