@@ -5,7 +5,7 @@ using MiniMilvus.Benchmarks.Search;
 using MiniMilvus.Benchmarks.Ticks;
 using MiniMilvus.Benchmarks.Wal;
 
-// dotnet run -c Release --project benchmarks -- ingest|search|freshness|ticks|wal [--json]
+// dotnet run -c Release --project benchmarks -- ingest|search|freshness|ticks|wal [throughput|latency|reading|logs] [--json]
 var report = new Report(args.Contains("--json"));
 switch (args.FirstOrDefault())
 {
@@ -13,7 +13,7 @@ switch (args.FirstOrDefault())
     case "search": await SearchBenchmark.RunAsync(report); break;
     case "freshness": await FreshnessBenchmark.RunAsync(report); break;
     case "ticks": await TicksBenchmark.RunAsync(report); break;
-    case "wal": await WalBenchmark.RunAsync(report); break;
+    case "wal": await WalBenchmark.RunAsync(report, args.Skip(1).FirstOrDefault(a => a[0] != '-')); break;
     default:
         Console.Error.WriteLine($"expected one of ingest, search, freshness, ticks, wal; found '{args.FirstOrDefault()}'");
         return 2;

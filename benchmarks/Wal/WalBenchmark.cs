@@ -12,16 +12,31 @@ internal static class WalBenchmark
 {
     public const int Rounds = 5;
 
-    public static async Task RunAsync(Report report)
+    public static async Task RunAsync(Report report, string? only)
     {
         var folder = Bench.NewFolder("wal");
         Directory.CreateDirectory(folder);
         try
         {
-            await WalThroughput.RunAsync(report, folder);
-            await WalLatency.RunAsync(report, folder);
-            await WalReading.RunAsync(report, folder);
-            await WalLogs.RunAsync(report, folder);
+            if (only is null or "throughput")
+            {
+                await WalThroughput.RunAsync(report, folder);
+            }
+
+            if (only is null or "latency")
+            {
+                await WalLatency.RunAsync(report, folder);
+            }
+
+            if (only is null or "reading")
+            {
+                await WalReading.RunAsync(report, folder);
+            }
+
+            if (only is null or "logs")
+            {
+                await WalLogs.RunAsync(report, folder);
+            }
         }
         finally
         {

@@ -9,8 +9,8 @@ public sealed record WoodpeckerOptions
     /// <summary>A block ends when the next entry would make it longer (a longer entry has a block of its own).</summary>
     public int BlockBytesMax { get; init; } = 2 * 1024 * 1024;
 
-    /// <summary>What one flush covers at most.</summary>
-    public int GroupBytesMax { get; init; } = 16 * 1024 * 1024;
+    /// <summary>What one flush covers at most: enough for a disk to be busy, little enough that the next group is written meanwhile.</summary>
+    public int GroupBytesMax { get; init; } = 4 * 1024 * 1024;
 
     /// <summary>On a disk: a group of this size is encoded and written while an earlier one is being flushed.</summary>
     public int EarlyGroupBytesMin { get; init; } = 1024 * 1024;

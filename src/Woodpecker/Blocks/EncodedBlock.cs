@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using MiniMilvus.Core;
 using MiniMilvus.Storage.Checksums;
@@ -13,10 +14,13 @@ internal sealed class EncodedBlock
     /// <summary>Below this a copy is cheaper than one more buffer of a gathering write.</summary>
     private const int CopiedBytesMax = 4096;
 
-    private EncodedBlock(BlockHeader header, List<ReadOnlyMemory<byte>> payload)
+    private byte[]? _scratch;
+
+    private EncodedBlock(BlockHeader header, List<ReadOnlyMemory<byte>> payload, byte[] scratch)
     {
         Header = header;
         Payload = payload;
+        _scratch = scratch;
     }
 
     public BlockHeader Header { get; }
@@ -34,7 +38,7 @@ internal sealed class EncodedBlock
             copied += BlockHeader.EntryPrefixBytes + (entries[i].Length < CopiedBytesMax ? entries[i].Length : 0);
         }
 
-        var scratch = new byte[copied];
+        var scratch = ArrayPool<byte>.Shared.Rent((int)copied);
         var parts = new List<ReadOnlyMemory<byte>>();
         var (at, partStart) = (0, 0);
         for (var i = from; i < from + count; i++)
@@ -67,15 +71,31 @@ internal sealed class EncodedBlock
 
         return new EncodedBlock(
             new BlockHeader(BlockType.Data, checked((int)total), count, epoch, first.Segment, first.Entry, confirmed, Crc32C.Finish(crc)),
-            parts);
+            parts,
+            scratch);
     }
 
     public static BlockHeader Footer(long segment, long endEntry, long epoch, LogPosition confirmed) =>
         new(BlockType.Footer, 0, 0, epoch, segment, endEntry, confirmed, Crc32C.Finish(Crc32C.Start));
 
-    /// <summary>The payload in one piece, owned by the caller.</summary>
-    public byte[] CopyPayload()
+    /// <summary>Gives the buffer back, at most once, when nobody will look at the payload again.</summary>
+    public void Recycle()
     {
+        if (Interlocked.Exchange(ref _scratch, null) is { } scratch)
+        {
+            ArrayPool<byte>.Shared.Return(scratch);
+        }
+    }
+
+    /// <summary>The payload in one piece, owned by the caller. What was copied together already is handed over as it is.</summary>
+    public ReadOnlyMemory<byte> TakePayload()
+    {
+        if (Payload.Count == 1)
+        {
+            _scratch = null;
+            return Payload[0];
+        }
+
         var all = new byte[Header.PayloadBytes];
         var at = 0;
         foreach (var part in Payload)

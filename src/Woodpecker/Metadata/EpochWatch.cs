@@ -68,16 +68,19 @@ internal sealed class EpochWatch(LogMetadata metadata, WoodpeckerOptions options
 
         await foreach (var (log, record) in metadata.WatchLogsAsync(from, ct))
         {
-            if (logs.WriterOf(log) is { } writer)
+            // News may be older than the writer (a log of its name that was deleted): what counts is the record as it is now.
+            if (logs.WriterOf(log) is { } writer && IsNewer(record, writer))
             {
-                Tell(writer, record);
+                await LookAsync(writer, ct);
             }
         }
     }
 
+    private static bool IsNewer(LogRecord? found, LogWriter writer) => found is null || found.Epoch > writer.Term.Value;
+
     private static void Tell(LogWriter writer, LogRecord? found)
     {
-        if (found is null || found.Epoch > writer.Term.Value)
+        if (IsNewer(found, writer))
         {
             writer.Abandon(LogMetadata.Deposed(writer.Log, writer.Term, found));
         }

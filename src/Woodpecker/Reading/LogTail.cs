@@ -75,8 +75,7 @@ internal sealed class LogTail(LogPosition start, int bytesMax)
             }
         }
 
-        // A payload in one piece was copied together by the writer and is nobody else's.
-        return blocks.Select(b => DecodedBlock.TryDecodeTrusted(b.Header, b.Payload.Count == 1 ? b.Payload[0] : b.CopyPayload())!).ToList();
+        return blocks.Select(b => DecodedBlock.TryDecodeTrusted(b.Header, b.TakePayload())!).ToList();
     }
 
     /// <summary>Everything below <paramref name="end"/> is acked (W2: called in order, without gaps).</summary>

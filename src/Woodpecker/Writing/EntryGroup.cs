@@ -7,9 +7,10 @@ internal sealed class EntryGroup
 {
     private readonly TaskCompletionSource _durable = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public EntryGroup(LogPosition first)
+    public EntryGroup(LogPosition first, List<ReadOnlyMemory<byte>> entries)
     {
         First = first;
+        Entries = entries;
 
         // Nobody is obliged to wait: a failure that nobody awaited is not an unobserved exception.
         _ = _durable.Task.ContinueWith(static t => _ = t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
@@ -19,7 +20,8 @@ internal sealed class EntryGroup
 
     public LogPosition End => new(First.Segment, First.Entry + Entries.Count);
 
-    public List<ReadOnlyMemory<byte>> Entries { get; } = [];
+    /// <summary>Empty again when the group has been released.</summary>
+    public List<ReadOnlyMemory<byte>> Entries { get; }
 
     /// <summary>Index of the first entry of each block.</summary>
     public List<int> BlockStarts { get; } = [];

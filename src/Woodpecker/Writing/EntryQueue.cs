@@ -10,7 +10,10 @@ namespace MiniMilvus.Woodpecker.Writing;
 /// </summary>
 internal sealed class EntryQueue(WoodpeckerOptions options, int earlyGroupBytesMin, TimeProvider time, LogPosition start)
 {
+    /// <summary>The lists of large groups are large objects; a few go round.</summary>
+    private const int SpareListsMax = 4;
     private readonly Lock _lock = new();
+    private readonly Stack<List<ReadOnlyMemory<byte>>> _spare = new();
     private readonly Queue<EntryGroup> _groups = new();
     private readonly LinkedList<Waiter> _waiting = new();
     private readonly AsyncSignal _changed = new();
@@ -123,6 +126,12 @@ internal sealed class EntryQueue(WoodpeckerOptions options, int earlyGroupBytesM
         {
             _bytes -= group.Bytes;
             _entries -= group.Entries.Count;
+            if (_spare.Count < SpareListsMax)
+            {
+                group.Entries.Clear();
+                _spare.Push(group.Entries);
+            }
+
             while (_waiting.First is { } first && HasRoom(first.Value.Entry))
             {
                 _waiting.RemoveFirst();
@@ -196,7 +205,7 @@ internal sealed class EntryQueue(WoodpeckerOptions options, int earlyGroupBytesM
 
         if (_open is null || _open.Bytes + entry.Length > options.GroupBytesMax)
         {
-            _open = new EntryGroup(_next);
+            _open = new EntryGroup(_next, _spare.TryPop(out var list) ? list : []);
             _groups.Enqueue(_open);
         }
 

@@ -18,7 +18,7 @@ internal sealed class GroupCommit(
     string log, Term term, ILogBackend backend, LogMetadata metadata, Durable durable, EntryQueue queue, LogTail tail, IStationSink stations,
     ISegmentWriter firstSegment, long firstNumber)
 {
-    private readonly Queue<(EntryGroup Group, List<DecodedBlock>? ForReaders, Task Durable)> _inFlight = new();
+    private readonly Queue<(EntryGroup Group, List<EncodedBlock> Blocks, List<DecodedBlock>? ForReaders, Task Durable)> _inFlight = new();
     private EntryGroup? _starting;
     private ISegmentWriter _segment = firstSegment;
     private long _number = firstNumber;
@@ -48,7 +48,7 @@ internal sealed class GroupCommit(
                 {
                     await head.Durable;
                     _inFlight.Dequeue();
-                    Ack(head.Group, head.ForReaders);
+                    Ack(head.Group, head.Blocks, head.ForReaders);
                 }
             }
 
@@ -86,7 +86,7 @@ internal sealed class GroupCommit(
             var blocks = Encode(group);
             var becomesDurable = durable.MakeDurableAsync(_segment, blocks, group, ct);
             _starting = null;
-            _inFlight.Enqueue((group, tail.Prepare(blocks), becomesDurable));
+            _inFlight.Enqueue((group, blocks, tail.Prepare(blocks), becomesDurable));
         }
     }
 
@@ -105,10 +105,11 @@ internal sealed class GroupCommit(
         return blocks;
     }
 
-    private void Ack(EntryGroup group, List<DecodedBlock>? blocks)
+    private void Ack(EntryGroup group, List<EncodedBlock> blocks, List<DecodedBlock>? forReaders)
     {
-        tail.Confirm(group.End, blocks);
+        tail.Confirm(group.End, forReaders);
         group.Complete();
+        blocks.ForEach(static b => b.Recycle());
         queue.Release(group);
     }
 
@@ -133,7 +134,7 @@ internal sealed class GroupCommit(
     private async ValueTask FailInFlightAsync(Exception failure)
     {
         _starting?.Fail(failure);
-        foreach (var (group, _, durable) in _inFlight)
+        foreach (var (group, _, _, durable) in _inFlight)
         {
             // The first failure is the answer to all (W2); the others only have to have ended before the files are closed.
             await Task.WhenAny(durable);
