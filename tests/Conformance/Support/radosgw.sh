@@ -4,7 +4,7 @@
 #                                        With PID it stops by itself when that process ends.
 #   radosgw.sh stop FOLDER               by the recorded process ids
 # Debian: apt-get install --no-install-recommends radosgw ceph-mon ceph-osd ceph-common curl
-set -euo pipefail
+set -Eeuo pipefail
 verb=$1 folder=$2
 access_key=test-access secret_key=test-secret
 
@@ -20,11 +20,17 @@ stop() {
   done
 }
 
+trouble() {
+  trap - ERR
+  { echo "radosgw.sh: line $1 failed: $2"; tail -n 5 "$folder"/*.out "$folder"/*.log; } >&2 || true
+  stop
+}
+
 await() { # await SECONDS COMMAND...: until it succeeds
   local end=$((SECONDS + $1))
   shift
   until "$@" > /dev/null 2>&1; do
-    if [ $SECONDS -ge $end ]; then echo "radosgw.sh: gave up waiting for: $*" >&2; tail -3 "$folder"/*.out >&2 || true; return 1; fi
+    if [ $SECONDS -ge $end ]; then echo "radosgw.sh: gave up waiting for: $*" >&2; return 1; fi
     sleep 0.3
   done
 }
@@ -34,7 +40,7 @@ start() {
   rm -rf "$folder"
   mkdir -p "$folder"/{mon,osd0,run,rgw}
   cd "$folder"
-  trap stop ERR
+  trap 'trouble $LINENO "$BASH_COMMAND"' ERR
   fsid=$(cat /proc/sys/kernel/random/uuid)
   cat > ceph.conf << CONF
 [global]
@@ -79,7 +85,7 @@ CONF
   osd=$(cat /proc/sys/kernel/random/uuid) # the same for both, or the OSD never leaves "booting"
   await 60 timeout 10 ceph "${conf[@]}" osd new "$osd"
   ceph-osd "${conf[@]}" -i 0 --osd-uuid "$osd" --mkfs > osd.out 2>&1
-  ceph-osd "${conf[@]}" -i 0 > osd.out 2>&1
+  await 30 ceph-osd "${conf[@]}" -i 0 # "wrong fsid" when it asks the monitor before it has heard which cluster it is in
   await 60 bash -c "timeout 10 ceph -c '$folder/ceph.conf' osd stat | grep -q ' 1 up'"
   radosgw "${conf[@]}" -n client.rgw > rgw.out 2>&1
   timeout 120 radosgw-admin "${conf[@]}" -n client.rgw user create --uid=test --display-name=test --access-key=$access_key --secret-key=$secret_key > user.out 2>&1
