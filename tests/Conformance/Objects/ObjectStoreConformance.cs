@@ -138,6 +138,26 @@ public abstract class ObjectStoreConformance : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_key_may_have_any_letters_and_the_order_stays_ordinal()
+    {
+        // In UTF-8 the full-width '！' (U+FF01) comes before the emoji, in UTF-16 after it.
+        string[] names = ["a b", "a%2Fb", "a&b=c", "a+b", "a?b#c", "a~(b)*'!", "x/y z/\u00E9", "\u00E9", "\U0001F600/1", "\U0001F600/2", "\uFF01"];
+        foreach (var name in names.Reverse())
+        {
+            await PutAsync(name, name);
+        }
+
+        Assert.Equal(names, await ListAsync(""));
+        foreach (var name in names)
+        {
+            Assert.Equal(name, await GetAsync(name));
+        }
+
+        await Store.DeleteAsync(Key("a+b"), Soon);
+        Assert.Equal(names.Where(n => n != "a+b"), await ListAsync(""));
+    }
+
+    [Fact]
     public async Task A_deleted_object_is_gone_and_a_second_delete_is_fine()
     {
         await PutAsync("a/b", "1");
