@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The one test command: sets up, builds once, runs every test project, cross-builds, and ends with one line for the whole.
 #   ./test.sh [--install] [--require-all] [--long]
-#   --install      install what is missing (done without asking when root): .NET SDK 10, node, npm, strace, docker-compose
+#   --install      install what is missing (done without asking when root): .NET SDK 10, node, npm, strace, docker-compose, etcd
 #   --require-all  a skipped test fails the run
 #   --long         more seeds, more rows (MINIMILVUS_LONG=1)
 set -uo pipefail
@@ -73,6 +73,7 @@ set_up_tools() {
   command -v npm > /dev/null || missing+=(npm)
   command -v strace > /dev/null || missing+=(strace)
   command -v docker-compose > /dev/null || missing+=(docker-compose)
+  command -v etcd > /dev/null || missing+=(etcd-server)
   if [ ${#missing[@]} -gt 0 ] && [ "$install" = 1 ]; then install_packages "${missing[@]}"; fi
 }
 
