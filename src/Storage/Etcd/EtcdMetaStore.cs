@@ -32,15 +32,25 @@ public sealed class EtcdMetaStore : IMetaStore, IDisposable
         _beacon = new EtcdBeacon(options.ProgressDelay, time, WriteBeaconAsync);
     }
 
-    /// <summary>Connects and reads once, so that what is wrong with the options is said now: Invalid, or Unavailable when no endpoint answers.</summary>
+    /// <summary>Reads once, so that what is wrong with the options is said now: Invalid, or Unavailable when no endpoint answers within its <see cref="EtcdOptions.RequestTimeout"/>.</summary>
     public static async ValueTask<EtcdMetaStore> OpenAsync(EtcdOptions options, TimeProvider time, CancellationToken ct)
     {
         options.Validate();
         var store = new EtcdMetaStore(options, time);
         try
         {
-            await store.GetAsync("open", ct);
-            return store;
+            for (var endpointsLeft = options.Endpoints.Count; ;)
+            {
+                try
+                {
+                    await store.GetAsync("open", ct);
+                    return store;
+                }
+                catch (MiniMilvusException e) when (e.IsRetriable && --endpointsLeft > 0)
+                {
+                    // One that hangs took all the time of the call; the next call goes to the next.
+                }
+            }
         }
         catch
         {
