@@ -34,7 +34,13 @@ internal sealed class RawEtcd(EtcdOptions options) : IDisposable
         await Auth.AuthEnableAsync(new AuthEnableRequest());
     }
 
-    public async Task<string> TokenAsync(string user, string password) => (await Auth.AuthenticateAsync(new AuthenticateRequest { Name = user, Password = password })).Token;
+    /// <summary>Every token given so far is invalid.</summary>
+    public async Task DropTokensAsync(string rootPassword)
+    {
+        var token = (await Auth.AuthenticateAsync(new AuthenticateRequest { Name = "root", Password = rootPassword })).Token;
+        await Auth.AuthDisableAsync(new AuthDisableRequest(), new Metadata { { "token", token } });
+        await Auth.AuthEnableAsync(new AuthEnableRequest());
+    }
 
     public void Dispose() => _channel.Dispose();
 
