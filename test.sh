@@ -121,8 +121,8 @@ run_project() {
   passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + left))
   echo "$good passed, $bad failed, $left skipped"
   if [ "$left" -gt 0 ]; then
-    awk -v project="$name" '/^ *Skipped /{sub(/^ *Skipped /,""); sub(/ \[[^]]*\]$/,""); test=$0; wait=1; next}
-      wait && NF && !/Standard Output Messages|Error Message/{sub(/^ +/,""); print project ": " test ": " $0; wait=0}' "$log" >> "$results/skips"
+    awk -v project="$name" '/ \[SKIP\]$/{sub(/^\[xUnit[^]]*\] */,""); sub(/ \[SKIP\]$/,""); test=$0; next}
+      test{sub(/^\[xUnit[^]]*\] */,""); print project ": " test ": " $0; test=""}' "$log" >> "$results/skips"
   fi
   if [ "$bad" -gt 0 ]; then
     grep -E '^ *Failed ' "$log" | sed -E "s/^ *Failed /$name: /" >> "$results/failures"

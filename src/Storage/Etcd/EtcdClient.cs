@@ -14,7 +14,6 @@ internal sealed class EtcdClient : IDisposable
     private readonly TimeProvider _time;
     private readonly EtcdKeys _keys;
     private readonly EtcdToken _token;
-    private readonly SocketsHttpHandler _handler;
     private readonly EtcdEndpoint[] _endpoints;
     private int _current;
     private ulong _cluster;
@@ -26,8 +25,7 @@ internal sealed class EtcdClient : IDisposable
         _time = time;
         _keys = keys;
         _token = new EtcdToken(options.User, options.Password);
-        _handler = EtcdTls.CreateHandler(options);
-        _endpoints = [.. options.Endpoints.Select(e => new EtcdEndpoint(options.AddressOf(e), _handler, options.MessageBytesMax))];
+        _endpoints = [.. options.Endpoints.Select(e => new EtcdEndpoint(options.AddressOf(e), EtcdTls.CreateHandler(options), options.MessageBytesMax))];
     }
 
     public EtcdEndpoint Current => _endpoints[(uint)Volatile.Read(ref _current) % (uint)_endpoints.Length];
@@ -135,8 +133,6 @@ internal sealed class EtcdClient : IDisposable
         {
             endpoint.Dispose();
         }
-
-        _handler.Dispose();
     }
 
     private async Task<ulong> ClusterOfAsync(EtcdEndpoint endpoint, CallOptions options)

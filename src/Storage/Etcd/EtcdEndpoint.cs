@@ -5,11 +5,14 @@ namespace MiniMilvus.Storage.Etcd;
 /// <summary>One member of the cluster: its channel, and a client for each service.</summary>
 internal sealed class EtcdEndpoint : IDisposable
 {
+    private readonly HttpMessageHandler _handler;
     private readonly GrpcChannel _channel;
     private int _isMember;
 
+    /// <param name="handler">Disposed with the endpoint.</param>
     public EtcdEndpoint(Uri address, HttpMessageHandler handler, int messageBytesMax)
     {
+        _handler = handler;
         Name = $"{address.Scheme}://{address.Authority}";
         _channel = GrpcChannel.ForAddress(address, new GrpcChannelOptions { HttpHandler = handler, MaxReceiveMessageSize = messageBytesMax });
         var invoker = _channel.CreateCallInvoker();
@@ -37,5 +40,9 @@ internal sealed class EtcdEndpoint : IDisposable
         set => Volatile.Write(ref _isMember, value ? 1 : 0);
     }
 
-    public void Dispose() => _channel.Dispose();
+    public void Dispose()
+    {
+        _channel.Dispose();
+        _handler.Dispose();
+    }
 }

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Security.Authentication;
 using Grpc.Core;
 using MiniMilvus.Core.Errors;
@@ -66,7 +67,7 @@ internal static class EtcdErrors
     private static bool WasNeverSent(RpcException e) => e.Status.DebugException switch
     {
         HttpRequestException http => http.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError,
-        OperationCanceledException { InnerException: TimeoutException } => true,
+        OperationCanceledException { InnerException: TimeoutException } or SocketException => true,
         _ => false,
     };
 

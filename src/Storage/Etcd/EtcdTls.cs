@@ -6,7 +6,7 @@ using MiniMilvus.Core.Errors;
 
 namespace MiniMilvus.Storage.Etcd;
 
-/// <summary>The connections to all endpoints, with the certificates that the options name.</summary>
+/// <summary>The connections to an endpoint, with the certificates that the options name.</summary>
 internal static class EtcdTls
 {
     public static SocketsHttpHandler CreateHandler(EtcdOptions options)
