@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The one test command: sets up, builds once, runs every test project, cross-builds, and ends with one line for the whole.
 #   ./test.sh [--install] [--require-all] [--long]
-#   --install      install what is missing (done without asking when root): .NET SDK 10, node, npm, strace, docker-compose, radosgw
+#   --install      install what is missing (done without asking when root): .NET SDK 10, node, npm, strace, docker-compose, etcd, radosgw
 #   --require-all  a skipped test fails the run
 #   --long         more seeds, more rows (MINIMILVUS_LONG=1)
 set -uo pipefail
@@ -74,6 +74,7 @@ set_up_tools() {
   command -v strace > /dev/null || missing+=(strace)
   command -v docker-compose > /dev/null || missing+=(docker-compose)
   command -v radosgw > /dev/null || missing+=(radosgw ceph-mon ceph-osd ceph-common curl) # about 300 MiB
+  command -v etcd > /dev/null || missing+=(etcd-server)
   if [ ${#missing[@]} -gt 0 ] && [ "$install" = 1 ]; then install_packages "${missing[@]}"; fi
 }
 
@@ -121,8 +122,8 @@ run_project() {
   passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + left))
   echo "$good passed, $bad failed, $left skipped"
   if [ "$left" -gt 0 ]; then
-    awk -v project="$name" '/^ *Skipped /{sub(/^ *Skipped /,""); sub(/ \[[^]]*\]$/,""); test=$0; wait=1; next}
-      wait && NF && !/Standard Output Messages|Error Message/{sub(/^ +/,""); print project ": " test ": " $0; wait=0}' "$log" >> "$results/skips"
+    awk -v project="$name" '/ \[SKIP\]$/{sub(/^\[xUnit[^]]*\] */,""); sub(/ \[SKIP\]$/,""); test=$0; next}
+      test{sub(/^\[xUnit[^]]*\] */,""); print project ": " test ": " $0; test=""}' "$log" >> "$results/skips"
   fi
   if [ "$bad" -gt 0 ]; then
     grep -E '^ *Failed ' "$log" | sed -E "s/^ *Failed /$name: /" >> "$results/failures"

@@ -44,8 +44,8 @@ public sealed record MetaWatchBatch(long Revision, ImmutableArray<MetaEvent> Eve
 
 /// <summary>
 /// Metadata with etcd's semantics: one global revision that rises by one with each changing transaction, compare-and-set transactions,
-/// leases, watches. An empty store has revision 1. Keys are 1 to 1024 printable ASCII characters, values up to 1.5 MiB, a transaction up to
-/// 128 operations (etcd's bounds). Reads are linearizable. A write is durable when it returns; one that threw Unavailable may still have happened (W14).
+/// leases, watches. An empty store has revision 1. Keys are 1 to 1024 printable ASCII characters; a transaction has up to
+/// 128 comparisons, 128 operations and 1.4375 MiB of keys and values (what fits etcd's default bounds). Reads are linearizable. A write is durable when it returns; one that threw Unavailable may still have happened (W14).
 /// Errors: MiniMilvusException — Unavailable (try again), Invalid (bad arguments), Corrupted, NotFound (a lease that has run out).
 /// </summary>
 public interface IMetaStore

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text;
 using MiniMilvus.Conformance.Support;
 using MiniMilvus.Core.Errors;
@@ -159,6 +160,18 @@ public abstract partial class MetaStoreConformance : IAsyncLifetime
         await Expect.KindAsync(ErrorKind.Invalid, () => Store.TransactAsync([], [new MetaOperation.Put(Key("big"), new byte[2_000_000])], Soon).AsTask());
         Assert.Null(await GetAsync("twice"));
         Assert.Null(await GetAsync("big"));
+    }
+
+    [Fact]
+    public async Task A_transaction_at_the_bounds_is_done_and_one_byte_more_is_refused()
+    {
+        string Long(string name) => Key(name).PadRight(MetaLimits.KeyMax, '.');
+        ImmutableArray<MetaCompare> compares = [.. Enumerable.Range(0, MetaLimits.OperationsMax).Select(i => MetaCompare.IsAbsent(Long($"{i}")))];
+        ImmutableArray<MetaOperation> puts = [.. Enumerable.Range(0, MetaLimits.OperationsMax - 1).Select(i => new MetaOperation.Put(Long($"{i}"), default))];
+        var rest = new byte[MetaLimits.TransactionBytesMax - (2 * MetaLimits.OperationsMax * MetaLimits.KeyMax)];
+        await Expect.KindAsync(ErrorKind.Invalid, () => Store.TransactAsync(compares, puts.Add(new MetaOperation.Put(Long("rest"), new byte[rest.Length + 1])), Soon).AsTask());
+        Assert.True((await Store.TransactAsync(compares, puts.Add(new MetaOperation.Put(Long("rest"), rest)), Soon)).Succeeded);
+        Assert.Equal(rest.Length, (await Store.GetAsync(Long("rest"), Soon))!.Value.Length);
     }
 
     [Fact]
