@@ -46,12 +46,23 @@ public sealed record HostOptions
     /// <summary>Log to standard error; off where the server lives inside another program's terminal.</summary>
     public bool LogToConsole { get; init; } = true;
 
+    /// <summary>Where the log and the segments lie: the same for all roles.</summary>
+    public StorageType StorageType { get; init; } = StorageType.Local;
+
+    /// <summary>Where the coordinator keeps the metadata.</summary>
+    public MetaType MetaType { get; init; } = MetaType.Embedded;
+
+    public MinioOptions Minio { get; init; } = new();
+    public EtcdSettings Etcd { get; init; } = new();
     public CoordinatorOptions Coordinator { get; init; } = new();
     public ProxyOptions Proxy { get; init; } = new();
     public StreamingNodeOptions StreamingNode { get; init; } = new();
     public QueryNodeOptions QueryNode { get; init; } = new();
     public DataNodeOptions DataNode { get; init; } = new();
     public WoodpeckerOptions Woodpecker { get; init; } = new();
+
+    /// <summary>Where log and segments lie, for messages.</summary>
+    public string DataPlace => StorageType == StorageType.Remote ? $"bucket '{Minio.BucketName}'" : Path.GetFullPath(DataFolder);
 
     public bool Has(Roles role) => (Roles & role) != 0;
 }

@@ -76,7 +76,7 @@ public sealed class MiniMilvusServer : IAsyncDisposable
             var logger = app.Services.GetRequiredService<ILogger<MiniMilvusServer>>();
             var server = new MiniMilvusServer(app, roles, metrics, logger);
             await roles.StartAsync(server.GrpcAddress, ct);
-            Log.Listening(logger, server.GrpcAddress, server.HttpAddress, Path.GetFullPath(options.DataFolder), options.Roles);
+            Log.Listening(logger, server.GrpcAddress, server.HttpAddress, options.DataPlace, options.Roles);
             return server;
         }
         catch

@@ -78,7 +78,7 @@ public sealed class ObjectPutTests
 
     private static readonly ConcurrentDictionary<HeldObjects, IMetaStore> s_meta = new();
 
-    private static MemoryWoodpecker Start(HeldObjects store, string writer, int attempts = 1) => new(
+    private static ObjectWoodpecker Start(HeldObjects store, string writer, int attempts = 1) => new(
         store,
         s_meta.GetOrAdd(store, _ => new DeafMetaStore(new MemoryMetaStore(TimeProvider.System))),
         TestLog.Small with { ObjectAttemptsMax = attempts, ObjectRetryDelay = TimeSpan.FromMilliseconds(1), ObjectGroupsInFlightMax = 4 },
@@ -86,7 +86,7 @@ public sealed class ObjectPutTests
         NoStations.Instance,
         writer);
 
-    private static async Task<(MemoryWoodpecker Log, ILogWriter Writer, HeldObjects Store)> OpenAsync(int attempts = 1)
+    private static async Task<(ObjectWoodpecker Log, ILogWriter Writer, HeldObjects Store)> OpenAsync(int attempts = 1)
     {
         var store = new HeldObjects();
         var log = Start(store, "first", attempts);

@@ -11,7 +11,7 @@ internal static class RunVerb
         using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, s => Stop(s, stop));
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, s => Stop(s, stop));
         await using var server = await MiniMilvusServer.StartAsync(options, stop.Token);
-        Console.WriteLine($"MiniMilvus is ready: gRPC {server.GrpcAddress}, HTTP {server.HttpAddress}, data in {Path.GetFullPath(options.DataFolder)}");
+        Console.WriteLine($"MiniMilvus is ready: gRPC {server.GrpcAddress}, HTTP {server.HttpAddress}, data in {options.DataPlace}");
         try
         {
             await server.Failed.WaitAsync(stop.Token);

@@ -15,7 +15,7 @@ internal sealed record EffectiveSetting(string Key, string Value, string Source)
 internal sealed class Settings
 {
     private const string EnvironmentPrefix = "MINIMILVUS__";
-    private static readonly string[] Sections = ["Coordinator", "Proxy", "StreamingNode", "QueryNode", "DataNode", "Woodpecker"];
+    private static readonly string[] Sections = ["Minio", "Etcd", "Coordinator", "Proxy", "StreamingNode", "QueryNode", "DataNode", "Woodpecker"];
 
     private readonly IConfigurationRoot _root;
     private readonly List<EffectiveSetting> _effective = [];
@@ -59,11 +59,18 @@ internal sealed class Settings
                     property.SetValue(options, Convert(key, text, property.PropertyType, source));
                 }
 
-                _effective.Add(new EffectiveSetting(key, System.Convert.ToString(property.GetValue(options), CultureInfo.InvariantCulture) ?? "", source));
+                _effective.Add(new EffectiveSetting(key, Shown(key, property.GetValue(options)), source));
             }
         }
 
         return options;
+    }
+
+    private static string Shown(string key, object? value)
+    {
+        var text = System.Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
+        var isSecret = key.Contains("Secret", StringComparison.Ordinal) || key.Contains("Password", StringComparison.Ordinal);
+        return isSecret && text.Length > 0 ? "***" : text;
     }
 
     private (string? Text, string Source) Look(string key)

@@ -31,13 +31,13 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
 {
     private readonly TimeProvider _time = TimeProvider.System;
     private readonly IStationSink _stations = NoStations.Instance;
-    private readonly Stack<IAsyncDisposable> _owned = new();
+    private readonly Belongings _owned = new();
     private readonly List<GrpcChannel> _channels = [];
     private RoleRunner? _runner;
     private ILoggerFactory _logs = null!;
     private IMetaStore _meta = null!;
     private IObjectStore _objects = null!;
-    private LocalWoodpecker _woodpecker = null!;
+    private IWoodpecker _woodpecker = null!;
     private CatalogView _catalog = null!;
     private ICoordinator _coordinator = null!;
     private IChannelAssigner _assigner = null!;
@@ -88,7 +88,7 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
         }
     }
 
-    /// <summary>Takes the data folder and opens the stores.</summary>
+    /// <summary>Takes the ownership of what the roles of this process own, and opens the stores.</summary>
     public async Task OpenAsync(ILoggerFactory logs, CancellationToken ct)
     {
         if (!options.Has(Roles.Coordinator) && options.CoordinatorAddress.Length == 0)
@@ -99,29 +99,10 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
         _logs = logs;
         _runner = new RoleRunner(logs.CreateLogger("MiniMilvus.Host"));
         _ = ForwardFailureAsync(_runner);
-        var folder = Path.GetFullPath(options.DataFolder);
-        var disk = new RealDisk(folder);
-        if (options.Has(Roles.Coordinator))
-        {
-            Own(FolderLock.Acquire(Path.Combine(folder, "meta")));
-            var store = await EmbeddedMetaStore.OpenAsync(disk, "meta", _time, new EmbeddedMetaStoreOptions(), ct);
-            _owned.Push(store);
-            _ = ForwardFailureAsync(store);
-            _meta = store;
-        }
-        else
-        {
-            _meta = new RemoteMetaStore(Connect(options.CoordinatorAddress));
-        }
-
-        if (options.Has(Roles.StreamingNode))
-        {
-            Own(FolderLock.Acquire(Path.Combine(folder, "logs")));
-        }
-
-        _objects = await LocalObjectStore.OpenAsync(disk, "objects", ct);
-        _woodpecker = new LocalWoodpecker(disk, _meta, options.Woodpecker, _time, _stations, $"{Environment.MachineName}/{Environment.ProcessId}");
-        _owned.Push(_woodpecker);
+        var stores = new Stores(options, _time, _stations, _owned, e => StopFor("metadata store", e));
+        _meta = await stores.OpenMetaAsync(() => new RemoteMetaStore(Connect(options.CoordinatorAddress)), ct);
+        _objects = await stores.OpenObjectsAsync(ct);
+        _woodpecker = stores.OpenLog(_meta, _objects);
         _catalog = new CatalogView(_meta, _time);
     }
 
@@ -162,17 +143,17 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
         var reader = new TailingLogReader(_woodpecker, resolver, _time, _stations);
         if (options.Has(Roles.QueryNode))
         {
-            var compute = Own(new ThreadComputePool("query", Environment.ProcessorCount + 1, isBackground: false));
-            var building = Own(new ThreadComputePool("graph", 1, isBackground: true));
+            var compute = _owned.Add(new ThreadComputePool("query", Environment.ProcessorCount + 1, isBackground: false));
+            var building = _owned.Add(new ThreadComputePool("graph", 1, isBackground: true));
             _queryNode = new QueryNodeRole(reader, _catalog, _objects, _coordinator, compute, building, _time, _stations, _logs, options.QueryNode with { Address = address });
             runner.Start("query node", _queryNode.RunAsync);
         }
 
         if (options.Has(Roles.DataNode))
         {
-            var compute = Own(new ThreadComputePool("data", 1, isBackground: true));
+            var compute = _owned.Add(new ThreadComputePool("data", 1, isBackground: true));
             var channels = Enumerable.Range(0, options.Coordinator.PChannels).Select(i => new PChannel($"{options.Coordinator.PChannelPrefix}_{i}"));
-            var dataNode = Own(new DataNodeRole(reader, _coordinator, _catalog, _objects, compute, new LogSealRequester(streaming), _time, _stations, _logs,
+            var dataNode = _owned.Add(new DataNodeRole(reader, _coordinator, _catalog, _objects, compute, new LogSealRequester(streaming), _time, _stations, _logs,
                 options.DataNode with { Address = address, PChannels = [.. channels] }));
             runner.Start("data node", dataNode.RunAsync);
         }
@@ -180,7 +161,7 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
         if (options.Has(Roles.Proxy))
         {
             IQueryRouter router = _queryNode is { } local ? new SingleQueryNode(local) : new CatalogQueryRouter(_catalog, a => new RemoteQueryNode(Connect(a)));
-            _proxy = Own(new ProxyRole(new ProxyDependencies(_coordinator, _catalog, streaming, router, _time, _stations, _logs, options.Proxy)));
+            _proxy = _owned.Add(new ProxyRole(new ProxyDependencies(_coordinator, _catalog, streaming, router, _time, _stations, _logs, options.Proxy)));
             runner.Start("proxy", _proxy.RunAsync);
         }
 
@@ -212,10 +193,7 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
             await _runner.DisposeAsync();
         }
 
-        while (_owned.TryPop(out var owned))
-        {
-            await owned.DisposeAsync();
-        }
+        await _owned.DisposeAsync();
 
         foreach (var channel in _channels)
         {
@@ -274,30 +252,13 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
         return channel.CreateCallInvoker();
     }
 
-    private T Own<T>(T disposable)
-        where T : IDisposable
-    {
-        _owned.Push(new Disposer(disposable));
-        return disposable;
-    }
-
     private async Task ForwardFailureAsync(RoleRunner runner) => _failed.TrySetResult(await runner.Failed);
 
-    private async Task ForwardFailureAsync(EmbeddedMetaStore store)
+    private void StopFor(string name, Exception failure)
     {
-        await store.Stopped;
-        if (store.Failure is { } failure && !_isStopping)
+        if (!_isStopping)
         {
-            _runner?.Fail("metadata store", failure);
-        }
-    }
-
-    private sealed class Disposer(IDisposable disposable) : IAsyncDisposable
-    {
-        public ValueTask DisposeAsync()
-        {
-            disposable.Dispose();
-            return ValueTask.CompletedTask;
+            _runner?.Fail(name, failure);
         }
     }
 }

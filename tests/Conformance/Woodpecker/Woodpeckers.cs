@@ -11,7 +11,7 @@ public sealed class MemoryWoodpeckerTests : WoodpeckerConformance
     private readonly MemoryObjectStore _objects = new();
 
     protected override IWoodpecker Create(WoodpeckerOptions options, IStationSink stations, string writerId) =>
-        new MemoryWoodpecker(_objects, LogMeta, options, TimeProvider.System, stations, writerId);
+        new ObjectWoodpecker(_objects, LogMeta, options, TimeProvider.System, stations, writerId);
 }
 
 public sealed class DisorderlyMemoryWoodpeckerTests : WoodpeckerConformance
@@ -19,7 +19,7 @@ public sealed class DisorderlyMemoryWoodpeckerTests : WoodpeckerConformance
     private readonly DisorderlyObjects _objects = new(new MemoryObjectStore(), seed: 7, lostReplies: 0.1, failures: 0.05);
 
     protected override IWoodpecker Create(WoodpeckerOptions options, IStationSink stations, string writerId) =>
-        new MemoryWoodpecker(_objects, LogMeta, options with { ObjectAttemptsMax = 50 }, TimeProvider.System, stations, writerId);
+        new ObjectWoodpecker(_objects, LogMeta, options with { ObjectAttemptsMax = 50 }, TimeProvider.System, stations, writerId);
 }
 
 public sealed class LocalWoodpeckerTests : WoodpeckerConformance

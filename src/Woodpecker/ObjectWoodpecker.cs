@@ -8,14 +8,15 @@ using MiniMilvus.Woodpecker.Objects;
 namespace MiniMilvus.Woodpecker;
 
 /// <summary>
-/// The log over objects in memory: the whole contract without a disk, for tests and for trying things out. Blocks are put as on object
-/// storage: several at once, acked in order. Instances over the same stores are as processes over the same bucket.
+/// The log on object storage, or on objects in memory: no disk. Blocks are buffered in memory and put several at once, acked in order; the
+/// store's conditional put is the fence, so it must be one that honours it (<c>ConditionalPutProbe</c>). Instances over the same stores are
+/// as processes over the same bucket. <c>writerId</c> is unique to this instance.
 /// </summary>
-public sealed class MemoryWoodpecker : IWoodpecker
+public sealed class ObjectWoodpecker : IWoodpecker
 {
     private readonly WoodpeckerEngine _engine;
 
-    public MemoryWoodpecker(IObjectStore objects, IMetaStore meta, WoodpeckerOptions options, TimeProvider time, IStationSink stations, string writerId)
+    public ObjectWoodpecker(IObjectStore objects, IMetaStore meta, WoodpeckerOptions options, TimeProvider time, IStationSink stations, string writerId)
     {
         var metadata = new LogMetadata(meta, options, time, writerId);
         _engine = new WoodpeckerEngine(new ObjectBackend(objects, metadata, options, time), metadata, options, time, stations);
