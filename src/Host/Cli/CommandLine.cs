@@ -4,7 +4,7 @@ using MiniMilvus.Host.Configuration;
 
 namespace MiniMilvus.Host.Cli;
 
-/// <summary>The verbs of <c>minimilvus</c>: run (the default) and config.</summary>
+/// <summary>The verbs of <c>minimilvus</c>: run (the default), config, inspect and verify.</summary>
 internal static class CommandLine
 {
     private static readonly (string Option, string Key, string Help)[] Known =
@@ -50,9 +50,33 @@ internal static class CommandLine
         config.SetAction((parsed, _) => GuardAsync(() => Task.FromResult(ConfigVerb.Print(Load(parsed)))));
         root.Add(run);
         root.Add(config);
+        root.Add(Inspect(Load));
+        root.Add(Verify(Load));
         root.TreatUnmatchedTokensAsErrors = false;
         root.SetAction((parsed, ct) => GuardAsync(() => RunVerb.RunAsync(Load(parsed).Options, ct)));
         return root;
+    }
+
+    private static Command Inspect(Func<ParseResult, Settings> load)
+    {
+        var name = new Argument<string?>("name") { Description = "One log; without it all are listed", Arity = ArgumentArity.ZeroOrOne };
+        var segment = new Option<long?>("--segment") { Description = "One segment of the log" };
+        var entries = new Option<bool>("--entries") { Description = "The messages of each block" };
+        var hex = new Option<bool>("--hex") { Description = "The bytes of each block's header" };
+        var log = new Command("log", "Print what the log's files hold: segments, blocks, entries; 1 when confirmed data is damaged") { name, segment, entries, hex };
+        log.SetAction((parsed, ct) => GuardAsync(() => InspectVerb.RunAsync(
+            load(parsed).Options.DataFolder,
+            new InspectRequest(parsed.GetValue(name), parsed.GetValue(segment), parsed.GetValue(entries), parsed.GetValue(hex)),
+            Console.Out,
+            ct)));
+        return new Command("inspect", "Look at a data folder; changes nothing, the server may be up or down") { log };
+    }
+
+    private static Command Verify(Func<ParseResult, Settings> load)
+    {
+        var verify = new Command("verify", "Read every block and every object of a data folder and name what is damaged; changes nothing");
+        verify.SetAction((parsed, ct) => GuardAsync(() => VerifyVerb.RunAsync(load(parsed).Options.DataFolder, Console.Out, ct)));
+        return verify;
     }
 
     /// <summary><c>--streamingnode.segmentRowsMax 5</c> → <c>StreamingNode:SegmentRowsMax = 5</c>.</summary>

@@ -49,6 +49,9 @@ public sealed class LocalObjectStore : IObjectStore
         return store;
     }
 
+    /// <summary>The store in a folder as it lies, whoever owns it: to look only, every change is Unavailable.</summary>
+    public static LocalObjectStore View(IDisk disk, string root) => new(new ReadOnlyDisk(disk), DiskPaths.Check(root));
+
     public async ValueTask<ObjectInfo> PutAsync(string key, ReadOnlySequence<byte> content, PutCondition condition, CancellationToken ct)
     {
         var path = PathOf(key);
@@ -129,6 +132,18 @@ public sealed class LocalObjectStore : IObjectStore
 
     public async IAsyncEnumerable<ObjectInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken ct)
     {
+        foreach (var key in await ListKeysAsync(prefix, ct))
+        {
+            if (await HeadAsync(key, ct) is { } info)
+            {
+                yield return info;
+            }
+        }
+    }
+
+    /// <summary>Keys in ordinal order, without a look at the objects: damaged ones too.</summary>
+    public async ValueTask<IReadOnlyList<string>> ListKeysAsync(string prefix, CancellationToken ct)
+    {
         ObjectKeys.CheckPrefix(prefix);
         var keys = new List<string>();
         try
@@ -141,13 +156,7 @@ public sealed class LocalObjectStore : IObjectStore
         }
 
         keys.Sort(StringComparer.Ordinal);
-        foreach (var key in keys)
-        {
-            if (await HeadAsync(key, ct) is { } info)
-            {
-                yield return info;
-            }
-        }
+        return keys;
     }
 
     public async ValueTask DeleteAsync(string key, CancellationToken ct)

@@ -60,8 +60,32 @@ internal sealed class LocalSegmentReader(IDiskFile file, string log, long segmen
     public async ValueTask<LogPosition> FindConfirmedAheadAsync(CancellationToken ct)
     {
         var highest = LogPosition.Beginning;
+        await FindHeaderAsync(Offset, header =>
+        {
+            highest = header.Confirmed > highest ? header.Confirmed : highest;
+            return false;
+        }, ct);
+        return highest;
+    }
+
+    /// <summary>Goes to the next block behind the present place whose header verifies and does not go back; false when there is none.</summary>
+    public async ValueTask<bool> SkipDamageAsync(CancellationToken ct)
+    {
+        if (await FindHeaderAsync(Offset + 1, header => header.FirstEntry >= NextEntry, ct) is not { } next)
+        {
+            return false;
+        }
+
+        (Offset, NextEntry, _epoch) = (next.Offset, next.Header.FirstEntry, null);
+        BlockNumber++;
+        return true;
+    }
+
+    /// <summary>The first header of this segment from an offset on that verifies and matches.</summary>
+    private async ValueTask<(long Offset, BlockHeader Header)?> FindHeaderAsync(long from, Func<BlockHeader, bool> matches, CancellationToken ct)
+    {
         var chunk = new byte[Math.Max(readBytes, 1024 * 1024)];
-        for (var at = Offset; ; at += chunk.Length - BlockHeader.Bytes)
+        for (var at = from; ; at += chunk.Length - BlockHeader.Bytes)
         {
             var read = await file.ReadAtAsync(at, chunk, ct);
             for (var i = 0; i <= read - BlockHeader.Bytes; i++)
@@ -73,15 +97,15 @@ internal sealed class LocalSegmentReader(IDiskFile file, string log, long segmen
                 }
 
                 i += next;
-                if (BlockHeader.TryRead(chunk.AsSpan(i, read - i), log, at + i, out var header) && header.Segment == segment && header.Confirmed > highest)
+                if (BlockHeader.TryRead(chunk.AsSpan(i, read - i), log, at + i, out var header) && header.Segment == segment && matches(header))
                 {
-                    highest = header.Confirmed;
+                    return (at + i, header);
                 }
             }
 
             if (read < chunk.Length)
             {
-                return highest;
+                return null;
             }
         }
     }

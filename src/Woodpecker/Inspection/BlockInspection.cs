@@ -1,0 +1,47 @@
+using MiniMilvus.Core;
+
+namespace MiniMilvus.Woodpecker.Inspection;
+
+/// <summary>What became of a place where a block should lie.</summary>
+public enum BlockVerdict
+{
+    /// <summary>All that was read of it verifies: the header, and the payload when it was asked for.</summary>
+    Intact,
+    /// <summary>It does not verify, and something says that it had been confirmed (W16).</summary>
+    Damaged,
+    /// <summary>It does not verify, and nothing says that it was ever acked: half written, under way, or the last block of all.</summary>
+    TornTail,
+}
+
+/// <summary>One block as found.</summary>
+/// <param name="Number">Counted from 0; behind damage that hid a block's length it may be too low.</param>
+/// <param name="Offset">Bytes from the beginning of the segment's file.</param>
+/// <param name="Problem">Null when intact.</param>
+/// <param name="IsFooter">The segment's end; it has no entries.</param>
+/// <param name="First">The first entry: the one expected here when the header does not verify.</param>
+/// <param name="EntryCount">0 when the header does not verify.</param>
+/// <param name="Confirmed">What the block says was confirmed when it was written, exclusive.</param>
+/// <param name="Header">The 64 bytes of the header as they lie on the disk; fewer at the end of the file.</param>
+/// <param name="Entries">Empty unless payloads were asked for and the block is intact.</param>
+public sealed record BlockInspection(
+    string Log, long Segment, long Number, long Offset, BlockVerdict Verdict, string? Problem, bool IsFooter, int PayloadBytes, LogPosition First,
+    int EntryCount, long Epoch, LogPosition Confirmed, ReadOnlyMemory<byte> Header, IReadOnlyList<LogEntry> Entries)
+{
+    /// <summary>Log, segment, block and offset.</summary>
+    public string Where => FormattableString.Invariant($"log '{Log}', segment {Segment}, block {Number}, offset {Offset}");
+}
+
+/// <summary>A segment of a log before its blocks are read.</summary>
+/// <param name="State">As metadata has it (Active, Completed, Truncated); null when metadata does not know it.</param>
+/// <param name="End">The exclusive end that metadata decided (W4); null while it is open or unknown.</param>
+/// <param name="FileBytes">Of the file, zeros written ahead included; null when there is no file.</param>
+public sealed record SegmentInspection(long Number, string? State, LogPosition? End, long? FileBytes);
+
+/// <summary>A log before its blocks are read. What only metadata knows is null without it.</summary>
+/// <param name="Confirmed">The highest position that metadata or, without it, a block of the newest segments says was confirmed, exclusive; the truth may be higher.</param>
+/// <param name="Problem">A record of this log that cannot be read; its files are looked at alone.</param>
+public sealed record LogInspection(
+    string Name, long? Epoch, string? WriterId, bool IsDeleted, LogPosition? TruncatedUntil, LogPosition Confirmed, IReadOnlyList<SegmentInspection> Segments, string? Problem)
+{
+    public long FileBytes => Segments.Sum(s => s.FileBytes ?? 0);
+}
