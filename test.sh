@@ -1,22 +1,24 @@
 #!/usr/bin/env bash
 # The one test command: sets up, builds once, runs every test project, cross-builds, and ends with one line for the whole.
-#   ./test.sh [--install] [--require-all] [--long]
+#   ./test.sh [--install] [--require-all] [--long] [--mutations]
 #   --install      install what is missing (done without asking when root): .NET SDK 10, node, npm, strace, docker-compose, etcd, radosgw
 #   --require-all  a skipped test fails the run
 #   --long         more seeds, more rows (MINIMILVUS_LONG=1)
+#   --mutations    break the code on purpose and see the named tests fail (tests/Mutations)
 set -uo pipefail
 # In braces: bash reads all of it before it runs any of it, so an edit during a run changes nothing.
 {
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 
-install=0 require_all=0
+install=0 require_all=0 mutations=0
 [ "$(id -u)" = 0 ] && install=1
 for argument in "$@"; do
   case "$argument" in
     --install) install=1 ;;
     --require-all) require_all=1 ;;
     --long) export MINIMILVUS_LONG=1 ;;
-    -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --mutations) mutations=1 ;;
+    -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "test.sh: unknown argument '$argument' (see --help)" >&2; exit 2 ;;
   esac
 done
@@ -156,5 +158,19 @@ for rid in win-x64 osx-arm64; do
     fail "cross-build for $rid"
   fi
 done
+
+# ---- the tests themselves ---------------------------------------------------------------------------------------
+if [ "$mutations" = 1 ]; then
+  step "Mutations"
+  timeout --kill-after=30 3600 tests/Mutations/run.sh 2>&1 | tee "$results/mutations.log"
+  status=${PIPESTATUS[0]}
+  if read -r good bad left < <(tail -1 "$results/mutations.log" | sed -nE 's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p'); then
+    passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + left))
+    sed -n 's/^FAILED: /Mutations: /p' "$results/mutations.log" >> "$results/failures"
+    if [ "$status" != 0 ] && [ "$bad" = 0 ]; then fail "mutations: exit code $status"; fi
+  else
+    fail "mutations: no result (exit code $status)"
+  fi
+fi
 finish
 }

@@ -44,6 +44,21 @@ public sealed class FailureTests
         await Assert.ThrowsAsync<MiniMilvusException>(() => writer.EnqueueAsync(TestLog.Entry(1), Never).AsTask());
     }
 
+    /// <summary>W1: the bytes, and the name of the file that holds them.</summary>
+    [Fact]
+    public async Task An_acked_entry_and_its_file_survive_a_power_cut()
+    {
+        for (var seed = 0; seed < 20; seed++)
+        {
+            var test = new Simulated(seed);
+            await TestLog.AppendAsync(await test.CreateAsync(test.Start()), 0);
+            test.Disk.PowerCut(seed);
+            var after = test.Start();
+            var next = await after.OpenWriterAsync(TestLog.Name, new Term(2), Never);
+            Assert.Equal([0], await TestLog.ReadAsync(after, LogPosition.Beginning, next.Confirmed));
+        }
+    }
+
     [Fact]
     public async Task What_a_failed_flush_left_in_memory_is_made_durable_before_it_is_served()
     {

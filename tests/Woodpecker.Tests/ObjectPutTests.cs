@@ -69,7 +69,9 @@ public sealed class ObjectPutTests
         var other = Start(store, "other");
         var next = await other.OpenWriterAsync(TestLog.Name, new Term(2), Never);
         store.Held[Key(0)].SetResult(null);
-        Assert.Equal(ErrorKind.Fenced, (await Assert.ThrowsAsync<MiniMilvusException>(() => late.Durable)).Kind);
+        var error = await Assert.ThrowsAsync<MiniMilvusException>(() => late.Durable);
+        Assert.Equal(ErrorKind.Fenced, error.Kind);
+        Assert.Contains("found an object of somebody else", error.Message, StringComparison.Ordinal); // the number alone refuses it
         await TestLog.AppendAsync(next, 1);
         Assert.Equal([1], await TestLog.ReadAsync(other, LogPosition.Beginning, next.Confirmed));
     }

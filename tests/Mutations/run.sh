@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# Breaks the code on purpose, one patch at a time, and requires that the tests named in the patch see it.
+#   tests/Mutations/run.sh [NAME…]    all of tests/Mutations/*.patch, or those named
+# Works in a copy of the tree; the tree itself is never touched. Ends with one line "N passed, N failed, N skipped".
+#   MINIMILVUS_MUTATION_TIMEOUT  seconds for one build or one test run (180)
+set -uo pipefail
+# In braces: bash reads all of it before it runs any of it, so an edit during a run changes nothing.
+{
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+limit=${MINIMILVUS_MUTATION_TIMEOUT:-180}
+export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1 DOTNET_CLI_UI_LANGUAGE=en
+work=$(mktemp -d "${TMPDIR:-/tmp}/minimilvus-mutations.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+export GIT_CEILING_DIRECTORIES=$work
+tree=$work/tree built=$work/built
+passed=0 failed=0 started=$SECONDS
+
+pass() { passed=$((passed + 1)); echo "passed: $1"; }
+fail() { failed=$((failed + 1)); echo "FAILED: $1"; }
+finish() {
+  echo "Took $((SECONDS - started)) s"
+  echo "$passed passed, $failed failed, 0 skipped"
+  [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+  exit $?
+}
+
+# ---- the patches' headers ---------------------------------------------------------------------------------------
+header() { sed -n "/^diff --git/q; s/^# $1: *//p" "$here/$2.patch"; }
+
+names=()
+for argument in "$@"; do
+  name=$(basename "$argument" .patch)
+  if [ -f "$here/$name.patch" ]; then names+=("$name"); else fail "$name: no such mutation"; fi
+done
+if [ $# = 0 ]; then
+  for patch in "$here"/*.patch; do [ -f "$patch" ] && names+=("$(basename "$patch" .patch)"); done
+fi
+[ ${#names[@]} -gt 0 ] || finish
+
+ready=()
+for name in "${names[@]}"; do
+  if [ "$(header claim "$name" | wc -l)" = 1 ] && [ "$(header project "$name" | wc -l)" = 1 ] && [ -n "$(header test "$name")" ] &&
+    [ -d "$root/$(header project "$name")" ]; then
+    ready+=("$name")
+  else
+    fail "$name: expected a header of one '# claim:', one '# project:' that exists, and '# test:' lines"
+  fi
+done
+[ ${#ready[@]} -gt 0 ] || finish
+
+# ---- a copy of the tree, as it is now ---------------------------------------------------------------------------
+mkdir -p "$tree" "$built"
+(cd "$root" && git ls-files -z --cached --others --exclude-standard) > "$work/files" &&
+  (cd "$root" && while IFS= read -r -d '' file; do [ -e "$file" ] && printf '%s\0' "$file"; done < "$work/files" |
+    tar --null --no-recursion -T - -cf -) | tar -xf - -C "$tree" || { fail "copy of the tree"; finish; }
+
+build() { timeout --kill-after=10 "$limit" dotnet build "$tree/$1" -c Release --artifacts-path "$built" --nologo -v quiet "${@:2}" > "$work/build.log" 2>&1; }
+
+# Runs the tests and leaves "outcome name" lines, one for each case, in $work/outcomes. Arguments: project, tests.
+run_tests() {
+  local project=$1 filter='' test dll
+  shift
+  for test in "$@"; do filter+="${filter:+|}FullyQualifiedName=$test"; done
+  dll=$(find "$built/bin/$(basename "$project")/release" -name "MiniMilvus.$(basename "$project").dll" 2> /dev/null | head -1)
+  rm -rf "$work/results"
+  : > "$work/outcomes"
+  [ -n "$dll" ] || { echo "$project: no test assembly in $built" > "$work/test.log"; return; }
+  timeout --kill-after=10 "$limit" dotnet test "$dll" --nologo --filter "$filter" --results-directory "$work/results" --logger 'trx;LogFileName=run.trx' > "$work/test.log" 2>&1
+  grep -o '<UnitTestResult [^>]*>' "$work/results/run.trx" 2> /dev/null |
+    sed -E 's/.* testName="([^"(]*)[^"]*".* outcome="([^"]*)".*/\2 \1/' > "$work/outcomes"
+}
+saw() { grep -qxF "$1 $2" "$work/outcomes"; }
+
+# ---- build once, and see every named test pass ------------------------------------------------------------------
+projects=$(for name in "${ready[@]}"; do header project "$name"; done | sort -u)
+broken=$work/broken
+: > "$broken"
+for project in $projects; do
+  if ! build "$project"; then
+    grep -E 'error' "$work/build.log" | sort -u | head -5
+    echo "$project" >> "$broken"
+    continue
+  fi
+  mapfile -t tests < <(for name in "${ready[@]}"; do [ "$(header project "$name")" = "$project" ] && header test "$name"; done | sort -u)
+  run_tests "$project" "${tests[@]}"
+  for test in "${tests[@]}"; do
+    if ! saw Passed "$test" || saw Failed "$test"; then echo "$test" >> "$broken"; fi
+  done
+done
+echo "baseline: at $((SECONDS - started)) s"
+
+# ---- one mutation after the other -------------------------------------------------------------------------------
+for name in "${ready[@]}"; do
+  project=$(header project "$name")
+  mapfile -t tests < <(header test "$name")
+  if bad=$(printf '%s\n' "$project" "${tests[@]}" | grep -xF -f "$broken"); then
+    fail "$name: does not build or pass without the patch: $(echo "$bad" | tr '\n' ' ')"
+    continue
+  fi
+  if ! (cd "$tree" && git apply "$here/$name.patch") > "$work/apply.log" 2>&1; then
+    head -3 "$work/apply.log"
+    fail "$name: the patch does not apply any more"
+    continue
+  fi
+  if ! build "$project" --no-restore; then
+    grep -E 'error' "$work/build.log" | sort -u | head -3
+    fail "$name: the patched code does not build"
+  else
+    run_tests "$project" "${tests[@]}"
+    survivors=''
+    for test in "${tests[@]}"; do saw Failed "$test" || survivors+=" $test"; done
+    if [ -z "$survivors" ]; then
+      pass "$name (at $((SECONDS - started)) s)"
+    else
+      [ -s "$work/outcomes" ] || tail -3 "$work/test.log"
+      fail "$name: survived$survivors"
+    fi
+  fi
+  (cd "$tree" && git apply -R "$here/$name.patch") || { fail "$name: could not be reverted"; finish; }
+done
+finish
+}
