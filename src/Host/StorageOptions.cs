@@ -1,3 +1,5 @@
+using MiniMilvus.Storage.Etcd;
+
 namespace MiniMilvus.Host;
 
 /// <summary>Where the log and the segments lie.</summary>
@@ -44,24 +46,8 @@ public sealed record MinioOptions
 }
 
 /// <summary>The etcd, for <see cref="MetaType.Etcd"/>. Only the coordinator talks to it; the other roles ask the coordinator.</summary>
-public sealed record EtcdSettings
+public sealed record EtcdSettings : EtcdOptions
 {
-    /// <summary>Members of one cluster, separated by commas.</summary>
-    public string Endpoints { get; init; } = "127.0.0.1:2379";
-
-    public string RootPath { get; init; } = "minimilvus/";
-
-    public string User { get; init; } = "";
-
-    public string Password { get; init; } = "";
-
-    /// <summary>PEM files: the authorities, our certificate, its key.</summary>
-    public string CaFile { get; init; } = "";
-
-    public string CertificateFile { get; init; } = "";
-
-    public string KeyFile { get; init; } = "";
-
     /// <summary>How long the coordinator's ownership outlives it. A restart on the same machine does not wait for it.</summary>
     public TimeSpan SessionTimeToLive { get; init; } = TimeSpan.FromSeconds(10);
 }

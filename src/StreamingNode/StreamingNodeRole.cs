@@ -8,6 +8,7 @@ using MiniMilvus.Storage.Catalog;
 using MiniMilvus.Storage.Meta;
 using MiniMilvus.StreamingNode.Append;
 using MiniMilvus.StreamingNode.Checkpoint;
+using MiniMilvus.StreamingNode.Recovery;
 using MiniMilvus.Woodpecker;
 
 namespace MiniMilvus.StreamingNode;
@@ -28,9 +29,8 @@ public sealed class StreamingNodeRole(
     IStationSink stations,
     ILogger<StreamingNodeRole> logger)
 {
-    private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(200);
-
     private readonly AppendService _service = new(time);
+    private readonly ReopenPause _pauses = new();
     private readonly Dictionary<PChannel, (ChannelAssignment Assignment, CancellationTokenSource Stop, Task Reign)> _reigns = [];
 
     private long _node;
@@ -108,6 +108,7 @@ public sealed class StreamingNodeRole(
     /// <summary>One term of one channel, from fencing to its end.</summary>
     private async Task ReignAsync(ChannelAssignment assignment, CancellationToken ct)
     {
+        var began = time.GetTimestamp();
         try
         {
             await catalog.RefreshAsync(ct);
@@ -140,17 +141,17 @@ public sealed class StreamingNodeRole(
         catch (Exception e)
         {
             Log.ChannelFailed(logger, assignment.Channel, assignment.Term, e);
-            await ReportAsync(assignment, ct);
+            await ReportAsync(assignment, began, ct);
         }
     }
 
-    private async Task ReportAsync(ChannelAssignment assignment, CancellationToken ct)
+    private async Task ReportAsync(ChannelAssignment assignment, long began, CancellationToken ct)
     {
         while (true)
         {
             try
             {
-                await Task.Delay(RetryPause, time, ct);
+                await Task.Delay(_pauses.After(assignment.Channel, time.GetElapsedTime(began)), time, ct);
                 await assigner.ReportErrorAsync(assignment, ct);
                 return;
             }

@@ -11,36 +11,47 @@ using MiniMilvus.Woodpecker.Writing;
 namespace MiniMilvus.Woodpecker;
 
 /// <summary>The contract of the log over any backend: what is decided in metadata, in which order, and who is told.</summary>
-internal sealed class WoodpeckerEngine(ILogBackend backend, LogMetadata metadata, WoodpeckerOptions options, TimeProvider time, IStationSink stations) : IWoodpecker
+public abstract class WoodpeckerEngine : IWoodpecker
 {
+    private readonly ILogBackend _backend;
+    private readonly LogMetadata _metadata;
+    private readonly WoodpeckerOptions _options;
+    private readonly TimeProvider _time;
+    private readonly IStationSink _stations;
     private readonly LocalLogs _logs = new();
-    private readonly EpochWatch _epochs = new(metadata, options, time);
+    private readonly EpochWatch _epochs;
+
+    private protected WoodpeckerEngine(LogMetadata metadata, Func<LogMetadata, ILogBackend> backend, WoodpeckerOptions options, TimeProvider time, IStationSink stations)
+    {
+        (_metadata, _backend, _options, _time, _stations) = (metadata, backend(metadata), options, time, stations);
+        _epochs = new EpochWatch(metadata, options, time);
+    }
 
     public async ValueTask CreateAsync(string log, CancellationToken ct)
     {
         LogKeys.Check(log);
         using var turn = await _logs.EnterAsync(log, ct);
-        if (await metadata.FindLogAsync(log, ct) is { Record.Deleted: true })
+        if (await _metadata.FindLogAsync(log, ct) is { Record.Deleted: true })
         {
             await FinishDeleteAsync(log, ct); // a delete that did not come to its end
         }
 
-        if (!await metadata.TryCreateLogAsync(log, ct))
+        if (!await _metadata.TryCreateLogAsync(log, ct))
         {
             throw MiniMilvusException.Conflict(ErrorReason.Unspecified, $"log '{log}' exists already");
         }
     }
 
     public async ValueTask<bool> ExistsAsync(string log, CancellationToken ct) =>
-        await metadata.FindLogAsync(LogKeys.Check(log), ct) is { Record.Deleted: false };
+        await _metadata.FindLogAsync(LogKeys.Check(log), ct) is { Record.Deleted: false };
 
-    public ValueTask<IReadOnlyList<string>> ListAsync(CancellationToken ct) => metadata.ListLogsAsync(ct);
+    public ValueTask<IReadOnlyList<string>> ListAsync(CancellationToken ct) => _metadata.ListLogsAsync(ct);
 
     public async ValueTask DeleteAsync(string log, CancellationToken ct)
     {
         LogKeys.Check(log);
         using var turn = await _logs.EnterAsync(log, ct);
-        if (await metadata.MarkDeletedAsync(log, ct))
+        if (await _metadata.MarkDeletedAsync(log, ct))
         {
             _logs.WriterOf(log)?.Abandon(MiniMilvusException.Fenced($"log '{log}' is being deleted"));
             await FinishDeleteAsync(log, ct);
@@ -53,20 +64,20 @@ internal sealed class WoodpeckerEngine(ILogBackend backend, LogMetadata metadata
         using var turn = await _logs.EnterAsync(log, ct);
 
         // Fence before anything is looked at: first the metadata, which outlives us, then whoever still writes (W3).
-        await metadata.RaiseEpochAsync(log, term, ct);
-        var guard = await backend.FenceAsync(log, term, ct);
+        await _metadata.RaiseEpochAsync(log, term, ct);
+        var guard = await _backend.FenceAsync(log, term, ct);
         try
         {
             _logs.WriterOf(log)?.Abandon(MiniMilvusException.Fenced($"log '{log}' was opened again in term {term}"));
             var number = await EndOldSegmentsAsync(log, term, ct);
-            await metadata.CreateSegmentAsync(log, term, number, ct);
-            var segment = await backend.CreateSegmentAsync(log, number, term, ct);
+            await _metadata.CreateSegmentAsync(log, term, number, ct);
+            var segment = await _backend.CreateSegmentAsync(log, number, term, ct);
 
             var start = new LogPosition(number, 0);
-            var tail = new LogTail(start, options.TailBytesMax);
-            var queue = new EntryQueue(options, backend.EarlyGroupBytesMin, time, start);
-            var commit = new GroupCommit(log, term, backend, metadata, new Durable(log, guard, stations), queue, tail, stations, segment, number);
-            var writer = new LogWriter(log, term, options, backend, queue, guard, tail, stations);
+            var tail = new LogTail(start, _options.TailBytesMax);
+            var queue = new EntryQueue(_options, _backend.EarlyGroupBytesMin, _time, start);
+            var commit = new GroupCommit(log, term, _backend, _metadata, new Durable(log, guard, _stations), queue, tail, _stations, segment, number);
+            var writer = new LogWriter(log, term, _options, _backend, queue, guard, tail, _stations);
             writer.Start(commit);
             _logs.Opened(log, writer, tail);
             _epochs.Start(_logs);
@@ -83,7 +94,7 @@ internal sealed class WoodpeckerEngine(ILogBackend backend, LogMetadata metadata
     public async IAsyncEnumerable<LogEntry> ReadAsync(string log, LogPosition from, LogPosition until, [EnumeratorCancellation] CancellationToken ct)
     {
         LogKeys.Check(log);
-        await using var reader = new LogReader(log, backend, metadata, _logs, options, time);
+        await using var reader = new LogReader(log, _backend, _metadata, _logs, _options, _time);
         _logs.AddReader(log, reader);
         try
         {
@@ -109,8 +120,8 @@ internal sealed class WoodpeckerEngine(ILogBackend backend, LogMetadata metadata
         }
 
         // Metadata first: nobody starts to read what is about to go.
-        var truncated = await metadata.RaiseTruncationAsync(log, until, ct);
-        var segments = await metadata.ListSegmentsAsync(log, ct);
+        var truncated = await _metadata.RaiseTruncationAsync(log, until, ct);
+        var segments = await _metadata.ListSegmentsAsync(log, ct);
         var inUse = _logs.OldestSegmentInUse(log);
 
         // The newest record stays whatever happens: it carries the numbering on.
@@ -121,15 +132,15 @@ internal sealed class WoodpeckerEngine(ILogBackend backend, LogMetadata metadata
                 break;
             }
 
-            await metadata.MarkTruncatedAsync(log, segment.Number, ct);
-            await backend.DeleteSegmentAsync(log, segment.Number, ct);
-            await metadata.RemoveSegmentAsync(log, segment.Number, ct);
+            await _metadata.MarkTruncatedAsync(log, segment.Number, ct);
+            await _backend.DeleteSegmentAsync(log, segment.Number, ct);
+            await _metadata.RemoveSegmentAsync(log, segment.Number, ct);
         }
     }
 
     public async ValueTask<LogWatermarks> GetWatermarksAsync(string log, CancellationToken ct)
     {
-        var record = (await metadata.GetLogAsync(LogKeys.Check(log), ct)).Record;
+        var record = (await _metadata.GetLogAsync(LogKeys.Check(log), ct)).Record;
         if (_logs.TailOf(log) is { } tail && _logs.WriterOf(log) is { } writer)
         {
             var confirmed = tail.Confirmed;
@@ -149,14 +160,15 @@ internal sealed class WoodpeckerEngine(ILogBackend backend, LogMetadata metadata
             await writer.DisposeAsync();
         }
 
-        await backend.DisposeAsync();
+        await _backend.DisposeAsync();
+        GC.SuppressFinalize(this);
     }
 
     /// <summary>Ends what older writers left open (W4) and returns the number that comes next.</summary>
     private async ValueTask<long> EndOldSegmentsAsync(string log, Term term, CancellationToken ct)
     {
         var number = 0L;
-        foreach (var (segment, _) in await metadata.ListSegmentsAsync(log, ct))
+        foreach (var (segment, _) in await _metadata.ListSegmentsAsync(log, ct))
         {
             if (segment.Epoch > term.Value)
             {
@@ -165,8 +177,8 @@ internal sealed class WoodpeckerEngine(ILogBackend backend, LogMetadata metadata
 
             if (segment.State == LogSegmentState.Active)
             {
-                var entries = await backend.RecoverSegmentAsync(log, segment, term, ct);
-                await metadata.CompleteSegmentAsync(log, term, segment.Number, entries, ct);
+                var entries = await _backend.RecoverSegmentAsync(log, segment, term, ct);
+                await _metadata.CompleteSegmentAsync(log, term, segment.Number, entries, ct);
             }
 
             number = segment.Number + 1;
@@ -178,7 +190,7 @@ internal sealed class WoodpeckerEngine(ILogBackend backend, LogMetadata metadata
     /// <summary>What can be known without the writer: the decided ends, and what the newest segment's blocks say of each other.</summary>
     private async ValueTask<LogPosition> DeriveConfirmedAsync(string log, CancellationToken ct)
     {
-        var segments = await metadata.ListSegmentsAsync(log, ct);
+        var segments = await _metadata.ListSegmentsAsync(log, ct);
         if (segments.Length == 0)
         {
             return LogPosition.Beginning;
@@ -186,7 +198,7 @@ internal sealed class WoodpeckerEngine(ILogBackend backend, LogMetadata metadata
 
         var newest = segments[^1].Record;
         var known = newest.State == LogSegmentState.Active ? new LogPosition(newest.Number, 0) : newest.End;
-        if (newest.State != LogSegmentState.Active || await backend.OpenSegmentAsync(log, newest.Number, ct) is not { } reader)
+        if (newest.State != LogSegmentState.Active || await _backend.OpenSegmentAsync(log, newest.Number, ct) is not { } reader)
         {
             return known;
         }
@@ -213,12 +225,12 @@ internal sealed class WoodpeckerEngine(ILogBackend backend, LogMetadata metadata
 
     private async ValueTask FinishDeleteAsync(string log, CancellationToken ct)
     {
-        await backend.DeleteLogAsync(log, ct);
-        foreach (var (segment, _) in await metadata.ListSegmentsAsync(log, ct))
+        await _backend.DeleteLogAsync(log, ct);
+        foreach (var (segment, _) in await _metadata.ListSegmentsAsync(log, ct))
         {
-            await metadata.RemoveSegmentAsync(log, segment.Number, ct);
+            await _metadata.RemoveSegmentAsync(log, segment.Number, ct);
         }
 
-        await metadata.RemoveLogAsync(log, ct);
+        await _metadata.RemoveLogAsync(log, ct);
     }
 }

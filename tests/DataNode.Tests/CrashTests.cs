@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Catalog;
 using MiniMilvus.Core.Messages;
@@ -15,11 +16,14 @@ public sealed class CrashTests
     {
         var operations = await RunAsync(seed, crashAt: int.MaxValue, Fault.None);
         Assert.InRange(operations, 20, 1000);
+        var crashes = 0;
         for (var at = 0; at < operations; at++)
         {
-            await RunAsync(seed, at, Fault.CrashBefore);
-            await RunAsync(seed, at, Fault.CrashAfter);
+            crashes += await RunAsync(seed, at, Fault.CrashBefore) > at ? 1 : 0;
+            crashes += await RunAsync(seed, at, Fault.CrashAfter) > at ? 1 : 0;
         }
+
+        Assert.InRange(crashes, operations, 2 * operations);
     }
 
     [Theory]
@@ -31,9 +35,15 @@ public sealed class CrashTests
         var faults = Enumerable.Range(0, 10_000).Select(_ => random.Next(3) switch { 0 => Fault.ReplyLost, 1 => Fault.Refused, _ => Fault.None }).ToArray();
         await using var world = new World();
         var shards = await ScriptAsync(world, seed);
-        await using var node = world.Start((_, n) => faults[n]);
+        var struck = new ConcurrentDictionary<Fault, int>();
+        await using var node = world.Start((_, n) =>
+        {
+            struck.AddOrUpdate(faults[n], 1, (_, count) => count + 1);
+            return faults[n];
+        });
 
         await SettleAsync(world, shards);
+        Assert.All([Fault.ReplyLost, Fault.Refused], fault => Assert.True(struck.GetValueOrDefault(fault) > 5, $"{fault}: {struck.GetValueOrDefault(fault)} times"));
     }
 
     /// <summary>Runs a seeded script with one crash and a second life. Returns the operations of the first life.</summary>
@@ -52,10 +62,11 @@ public sealed class CrashTests
 
         // The number of checkpoints depends on timing, so a late step may not come: then the second life begins after a clean end.
         await Task.WhenAny(first.Ended, WhenSettledAsync(world, shards));
+        var operations = first.Life.Operations;
         await first.DisposeAsync();
         await using var second = world.Start();
         await SettleAsync(world, shards);
-        return 0;
+        return operations;
     }
 
     private static async Task SettleAsync(World world, VChannel[] shards)

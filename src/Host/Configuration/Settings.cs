@@ -39,8 +39,8 @@ internal sealed class Settings
         return settings;
     }
 
-    private static IEnumerable<PropertyInfo> Scalars(Type type) =>
-        type.GetProperties().Where(p => p.SetMethod is not null && TypeDescriptor.GetConverter(p.PropertyType).CanConvertFrom(typeof(string)) && p.PropertyType != typeof(object));
+    private static IEnumerable<PropertyInfo> Scalars(Type type) => type.GetProperties().Where(p => p.SetMethod is not null && p.PropertyType != typeof(object)
+        && (p.PropertyType == typeof(IReadOnlyList<string>) || TypeDescriptor.GetConverter(p.PropertyType).CanConvertFrom(typeof(string))));
 
     private object Bind(object options, string prefix)
     {
@@ -68,7 +68,7 @@ internal sealed class Settings
 
     private static string Shown(string key, object? value)
     {
-        var text = System.Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
+        var text = value is IReadOnlyList<string> list ? string.Join(',', list) : System.Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
         var isSecret = key.Contains("Secret", StringComparison.Ordinal) || key.Contains("Password", StringComparison.Ordinal);
         return isSecret && text.Length > 0 ? "***" : text;
     }
@@ -93,6 +93,11 @@ internal sealed class Settings
 
     private static object Convert(string key, string text, Type type, string source)
     {
+        if (type == typeof(IReadOnlyList<string>))
+        {
+            return text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        }
+
         try
         {
             var value = TypeDescriptor.GetConverter(type).ConvertFromInvariantString(text)!;

@@ -35,7 +35,7 @@ internal sealed class Stores(HostOptions options, TimeProvider time, IStationSin
             return embedded;
         }
 
-        var etcd = await EtcdMetaStore.OpenAsync(EtcdOf(options.Etcd), time, ct);
+        var etcd = await EtcdMetaStore.OpenAsync(options.Etcd, time, ct);
         belongings.Add(etcd);
         belongings.Add(await OwnerLease.AcquireAsync(etcd, "session/coordinator", options.Etcd.SessionTimeToLive, time, failed, ct));
         return etcd;
@@ -105,11 +105,5 @@ internal sealed class Stores(HostOptions options, TimeProvider time, IStationSin
         RootPath = o.RootPath,
         CreatesBucket = o.CreateBucket,
         Credentials = o.AccessKeyId.Length == 0 && o.SecretAccessKey.Length == 0 ? null : new S3Credentials(o.AccessKeyId, o.SecretAccessKey),
-    };
-
-    private static EtcdOptions EtcdOf(EtcdSettings o) => new()
-    {
-        Endpoints = o.Endpoints.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
-        RootPath = o.RootPath, User = o.User, Password = o.Password, CaFile = o.CaFile, CertificateFile = o.CertificateFile, KeyFile = o.KeyFile,
     };
 }

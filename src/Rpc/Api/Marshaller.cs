@@ -4,6 +4,8 @@ using MiniMilvus.Rpc.Wire;
 
 namespace Grpc.Core;
 
+// NotImplementedException below is the contract of Grpc.Core.Api: its members are virtual, not abstract, and generated code overrides those it calls.
+
 /// <summary>Where a message is written. With a length known first, the writer is the transport's own buffer and nothing is copied.</summary>
 public abstract class SerializationContext
 {

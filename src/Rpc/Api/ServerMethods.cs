@@ -32,6 +32,7 @@ public class BindServiceMethodAttribute(Type bindType, string bindMethodName) : 
 /// <summary>Receives the methods of a service from generated code.</summary>
 public abstract class ServiceBinderBase
 {
+    // Virtual and throwing, not abstract: that is the contract of Grpc.Core.Api, which generated code is compiled against.
     public virtual void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, UnaryServerMethod<TRequest, TResponse>? handler)
         where TRequest : class
         where TResponse : class

@@ -3,7 +3,7 @@ using MiniMilvus.Core.Errors;
 namespace MiniMilvus.Storage.Etcd;
 
 /// <summary>Where etcd is, who we are there, and how long we wait. <see cref="Validate"/> names the setting that is wrong.</summary>
-public sealed record EtcdOptions
+public record EtcdOptions
 {
     private const int EndpointsMax = 16;
     private const int RootPathMax = 128;
@@ -74,7 +74,7 @@ public sealed record EtcdOptions
     }
 
     /// <summary>The password stays out of logs.</summary>
-    public override string ToString() => $"etcd {string.Join(", ", Endpoints)}, root path '{Root}', {(User.Length > 0 ? $"user '{User}'" : "no user")}";
+    public sealed override string ToString() => $"etcd {string.Join(", ", Endpoints)}, root path '{Root}', {(User.Length > 0 ? $"user '{User}'" : "no user")}";
 
     internal Uri AddressOf(string endpoint)
     {

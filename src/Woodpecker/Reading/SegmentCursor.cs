@@ -91,25 +91,33 @@ internal sealed class SegmentCursor(string log, LogSegmentRecord record, ISegmen
             return;
         }
 
-        var read = await reader.NextAsync(position.Entry, ct);
-        switch (read.Kind)
+        for (var known = trusted; ;)
         {
-            case BlockReadKind.Block:
+            var read = await reader.NextAsync(position.Entry, ct);
+            if (read.Kind == BlockReadKind.Block)
+            {
                 _unconfirmed.Enqueue(read.Block!);
                 Raise(read.Header.Confirmed);
-                return;
-            case BlockReadKind.Bad:
-                var next = _unconfirmed.Count > 0 ? _unconfirmed.Last().End : position;
-                var known = await reader.FindConfirmedAheadAsync(ct);
-                known = known > trusted ? known : trusted;
-                if (next < known)
-                {
-                    throw Damaged(read, next, known);
-                }
+            }
 
+            if (read.Kind != BlockReadKind.Bad)
+            {
                 return;
-            default:
+            }
+
+            var next = _unconfirmed.Count > 0 ? _unconfirmed.Last().End : position;
+            if (next < known)
+            {
+                throw Damaged(read, next, known);
+            }
+
+            known = await reader.FindConfirmedAheadAsync(ct);
+            if (next >= known)
+            {
                 return;
+            }
+
+            // What confirms it was read after it, and it may have been completed in between: whoever confirms comes later than the bytes.
         }
     }
 

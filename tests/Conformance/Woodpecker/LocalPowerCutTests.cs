@@ -52,6 +52,7 @@ public sealed class LocalPowerCutTests
     [Fact]
     public void Acked_entries_survive_cuts_within_the_recovery_from_cuts()
     {
+        var (cuts, again) = (0, 0);
         for (var seed = 10; seed < 130; seed++)
         {
             var random = new Random(seed);
@@ -59,7 +60,12 @@ public sealed class LocalPowerCutTests
                 ? random.Next(3) switch { 0 => new DiskFault.Cut(), 1 => new DiskFault.CutAfter(), _ => new DiskFault.Torn(random.Next(200), ThenCut: true) }
                 : null);
             Pump.Run(life.RunAsync);
+            cuts += life.Cuts;
+            again += life.CutsInRecovery;
         }
+
+        Assert.True(cuts > 100, $"{cuts} cuts");
+        Assert.True(again > 10, $"{again} cuts while a process recovered from a cut");
     }
 
     [Fact]
@@ -130,21 +136,28 @@ public sealed class LocalPowerCutTests
 
         public int Cuts { get; private set; }
 
+        /// <summary>Cuts that came after an earlier one and before the log was open again.</summary>
+        public int CutsInRecovery { get; private set; }
+
         public int Failures { get; private set; }
 
         public async Task RunAsync()
         {
             Disk.OnStep = faults;
+            var opened = true;
             for (var term = 1; term <= 4; term++)
             {
                 var process = new LocalWoodpecker(Disk.Mount(), _meta, Options, TimeProvider.System, NoStations.Instance, $"process-{term}");
                 try
                 {
-                    await LiveAsync(process, term);
+                    await LiveAsync(process, term, () => opened = true);
                 }
                 catch (MiniMilvusException e) when (e.Kind == ErrorKind.Unavailable)
                 {
-                    Cuts += e.InnerException is PowerCutException ? 1 : 0;
+                    var cut = e.InnerException is PowerCutException;
+                    Cuts += cut ? 1 : 0;
+                    CutsInRecovery += cut && !opened ? 1 : 0;
+                    opened = false;
                     Failures++;
                 }
 
@@ -163,7 +176,7 @@ public sealed class LocalPowerCutTests
             }
         }
 
-        private async Task LiveAsync(LocalWoodpecker log, int term)
+        private async Task LiveAsync(LocalWoodpecker log, int term, Action opened)
         {
             if (!await log.ExistsAsync(Log, Never))
             {
@@ -171,6 +184,7 @@ public sealed class LocalPowerCutTests
             }
 
             var writer = await log.OpenWriterAsync(Log, new Term(term), Never);
+            opened();
             await CheckAsync(log, writer.Confirmed);
             for (var burst = 0; burst < 8; burst++)
             {

@@ -17,7 +17,11 @@ public sealed class FolderLockTests
             Assert.Contains($"process {Environment.ProcessId}", e.Message, StringComparison.Ordinal);
         }
 
-        FolderLock.Acquire(folder.Path).Dispose();
+        using (FolderLock.Acquire(folder.Path))
+        {
+            Expect.Kind(ErrorKind.Conflict, () => FolderLock.Acquire(folder.Path).Dispose());
+        }
+
         folder.Delete();
     }
 
@@ -27,7 +31,12 @@ public sealed class FolderLockTests
         var folder = new TemporaryFolder();
         File.WriteAllText(Path.Combine(folder.Path, "LOCK"), "");
         File.WriteAllText(Path.Combine(folder.Path, "LOCK.owner"), "1");
-        FolderLock.Acquire(folder.Path).Dispose();
+        using (FolderLock.Acquire(folder.Path))
+        {
+            var e = Expect.Kind(ErrorKind.Conflict, () => FolderLock.Acquire(folder.Path).Dispose());
+            Assert.Contains($"process {Environment.ProcessId}", e.Message, StringComparison.Ordinal);
+        }
+
         folder.Delete();
     }
 }

@@ -21,46 +21,59 @@ public sealed class EmbeddedMetaStorePowerTests
     {
         var steps = StepsOfOneRun();
         Assert.InRange(steps, 100, 2000);
+        var refused = 0;
         for (var step = 1L; step <= steps; step++)
         {
-            Pump.Run(() => RunAsync(step, number => Make(fault, (int)number)));
+            Pump.Run(async () => refused += (await RunAsync(step, number => Make(fault, (int)number))).Refused);
         }
+
+        Assert.InRange(refused, steps / 2, steps); // some steps of a close and of tidying up nobody waits for
     }
 
     [Fact]
     public void Killed_at_any_step_the_store_keeps_every_acked_transaction()
     {
         var steps = StepsOfOneRun();
+        var refused = 0;
         for (var step = 1L; step <= steps; step += 3)
         {
-            Pump.Run(() => RunAsync(step, _ => null, kill: true));
+            Pump.Run(async () => refused += (await RunAsync(step, _ => null, kill: true)).Refused);
         }
+
+        Assert.InRange(refused, steps / 6, steps);
     }
 
     [Fact]
     public void Cut_again_while_it_recovers_the_store_still_keeps_everything()
     {
+        var again = 0;
         for (var step = 20L; step <= 120; step += 9)
         {
             for (var second = 1L; second <= 12; second++)
             {
-                Pump.Run(() => RunAsync(step, _ => new DiskFault.Cut(), cutWhileRecovering: second));
+                Pump.Run(async () => again += (await RunAsync(step, _ => new DiskFault.Cut(), cutWhileRecovering: second)).RecoveriesCut);
             }
         }
+
+        Assert.True(again > 50, $"{again} recoveries were cut");
     }
 
     [Fact]
     public void Cut_at_any_step_under_writers_that_never_pause_the_store_keeps_every_acked_transaction()
     {
+        var cuts = 0;
         for (var step = 4L; step <= 160; step++)
         {
-            Pump.Run(() => RunBusyAsync(step));
+            Pump.Run(async () => cuts += await RunBusyAsync(step) ? 1 : 0);
         }
+
+        Assert.True(cuts > 100, $"{cuts} of 157 cuts struck the writers");
     }
 
     /// <summary>Flushes take time, and six writers go on meanwhile: a snapshot is taken of a state that is ahead of the journal.</summary>
-    private static async Task RunBusyAsync(long cutAt)
+    private static async Task<bool> RunBusyAsync(long cutAt)
     {
+        var struck = false;
         var time = new ManualTime();
         var disk = new SimulatedDisk(time, (int)cutAt);
         disk.OnStep = step => step.Number == cutAt ? new DiskFault.Cut() : step.Kind == DiskStepKind.Flush ? new DiskFault.Slow(TimeSpan.FromMilliseconds(1)) : null;
@@ -77,6 +90,7 @@ public sealed class EmbeddedMetaStorePowerTests
         disk.PowerCut((int)cutAt + 1);
         await using var reopened = await EmbeddedMetaStore.OpenAsync(disk.Mount(), "meta", TimeProvider.System, Small, None);
         await model.CheckAsync(reopened);
+        return struck;
 
         async Task WorkAsync()
         {
@@ -87,7 +101,7 @@ public sealed class EmbeddedMetaStorePowerTests
             }
             catch (MiniMilvusException e) when (e.Kind == ErrorKind.Unavailable)
             {
-                // The cut.
+                struck = true;
             }
         }
     }
@@ -95,7 +109,7 @@ public sealed class EmbeddedMetaStorePowerTests
     private static long StepsOfOneRun()
     {
         var steps = 0L;
-        Pump.Run(async () => steps = await RunAsync(0, _ => null));
+        Pump.Run(async () => steps = (await RunAsync(0, _ => null)).Steps);
         return steps;
     }
 
@@ -111,7 +125,7 @@ public sealed class EmbeddedMetaStorePowerTests
         _ => throw new ArgumentOutOfRangeException(nameof(fault), fault, null),
     };
 
-    private static async Task<long> RunAsync(long faultAt, Func<long, DiskFault?> fault, bool kill = false, long cutWhileRecovering = 0)
+    private static async Task<(long Steps, int Refused, int RecoveriesCut)> RunAsync(long faultAt, Func<long, DiskFault?> fault, bool kill = false, long cutWhileRecovering = 0)
     {
         var disk = new SimulatedDisk(TimeProvider.System, (int)faultAt);
         disk.OnStep = step =>
@@ -129,6 +143,7 @@ public sealed class EmbeddedMetaStorePowerTests
             return fault(step.Number);
         };
         var model = new Model();
+        var (refused, recoveriesCut) = (0, 0);
         try
         {
             var store = await EmbeddedMetaStore.OpenAsync(disk.Mount(), "meta", TimeProvider.System, Small, None);
@@ -137,7 +152,7 @@ public sealed class EmbeddedMetaStorePowerTests
         }
         catch (MiniMilvusException e) when (e.Kind == ErrorKind.Unavailable)
         {
-            // The fault struck: from here on the store must have refused everything.
+            refused = 1; // the fault struck: from here on the store must have refused everything
         }
 
         var steps = disk.Steps;
@@ -153,7 +168,7 @@ public sealed class EmbeddedMetaStorePowerTests
             }
             catch (MiniMilvusException e) when (e.Kind == ErrorKind.Unavailable)
             {
-                // Recovery itself was cut.
+                recoveriesCut = 1;
             }
 
             disk.OnStep = null;
@@ -164,7 +179,7 @@ public sealed class EmbeddedMetaStorePowerTests
         await model.CheckAsync(reopened);
         await model.WorkAsync(reopened);
         await reopened.DisposeAsync();
-        return steps;
+        return (steps, refused, recoveriesCut);
     }
 
     /// <summary>Every transaction writes its number under two keys, a counter and a log of its own: a half one shows.</summary>
