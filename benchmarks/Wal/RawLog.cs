@@ -50,6 +50,28 @@ internal static class RawLog
         return times;
     }
 
+    /// <summary>Drops the files from the page cache; false where GNU dd, which can ask for that, is missing.</summary>
+    public static bool TryForgetCached(IEnumerable<string> paths)
+    {
+        try
+        {
+            foreach (var path in paths)
+            {
+                using var dd = Process.Start(new ProcessStartInfo("dd", [$"if={path}", "iflag=nocache", "count=0", "status=none"]))!;
+                if (!dd.WaitForExit(TimeSpan.FromSeconds(30)) || dd.ExitCode != 0)
+                {
+                    return false;
+                }
+            }
+
+            return true;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Reads files from end to end.</summary>
     /// <returns>Megabytes a second.</returns>
     public static double Read(IEnumerable<string> paths)

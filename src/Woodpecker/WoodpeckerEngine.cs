@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Errors;
 using MiniMilvus.Core.Events;
@@ -75,7 +74,7 @@ public abstract class WoodpeckerEngine : IWoodpecker
 
             var start = new LogPosition(number, 0);
             var tail = new LogTail(start, _options.TailBytesMax);
-            var queue = new EntryQueue(_options, _backend.EarlyGroupBytesMin, _time, start);
+            var queue = new EntryQueue(_options, _backend, _time, start);
             var commit = new GroupCommit(log, term, _backend, _metadata, new Durable(log, guard, _stations), queue, tail, _stations, segment, number);
             var writer = new LogWriter(log, term, _options, _backend, queue, guard, tail, _stations);
             writer.Start(commit);
@@ -91,23 +90,8 @@ public abstract class WoodpeckerEngine : IWoodpecker
         }
     }
 
-    public async IAsyncEnumerable<LogEntry> ReadAsync(string log, LogPosition from, LogPosition until, [EnumeratorCancellation] CancellationToken ct)
-    {
-        LogKeys.Check(log);
-        await using var reader = new LogReader(log, _backend, _metadata, _logs, _options, _time);
-        _logs.AddReader(log, reader);
-        try
-        {
-            await foreach (var entry in reader.ReadAsync(from, until, ct))
-            {
-                yield return entry;
-            }
-        }
-        finally
-        {
-            _logs.RemoveReader(log, reader);
-        }
-    }
+    public IAsyncEnumerable<LogEntry> ReadAsync(string log, LogPosition from, LogPosition until, CancellationToken ct) =>
+        new LogReader(LogKeys.Check(log), _backend, _metadata, _logs, _options, _time).ReadAsync(from, until, ct);
 
     public async ValueTask TruncateAsync(string log, LogPosition until, CancellationToken ct)
     {

@@ -10,9 +10,8 @@ namespace MiniMilvus.Woodpecker.Local;
 /// <summary>Reads a segment's file block by block, through one buffer. Used by readers and by recovery alike.</summary>
 internal sealed class LocalSegmentReader(IDiskFile file, string log, long segment, int readBytes) : ISegmentReader
 {
-    private readonly byte[] _buffer = new byte[Math.Max(readBytes, 2 * BlockHeader.Bytes)];
-    private long _bufferOffset;
-    private int _bufferBytes;
+    private readonly FileReadAhead _ahead = new(file, Math.Max(readBytes, 2 * BlockHeader.Bytes));
+    private readonly byte[] _header = new byte[BlockHeader.Bytes];
     private long? _epoch;
 
     /// <summary>Where the next block begins.</summary>
@@ -48,10 +47,13 @@ internal sealed class LocalSegmentReader(IDiskFile file, string log, long segmen
         var read = await LookAsync(fromEntry, ct);
         if (read.Kind is BlockReadKind.NotYet or BlockReadKind.Bad)
         {
-            // What the buffer holds may be older than the file.
-            _bufferBytes = 0;
+            // What was read ahead may be older than the file.
+            await _ahead.ForgetAsync();
             read = await LookAsync(fromEntry, ct);
-            _bufferBytes = read.Kind is BlockReadKind.NotYet or BlockReadKind.Bad ? 0 : _bufferBytes;
+            if (read.Kind is BlockReadKind.NotYet or BlockReadKind.Bad)
+            {
+                await _ahead.ForgetAsync();
+            }
         }
 
         return read;
@@ -112,11 +114,11 @@ internal sealed class LocalSegmentReader(IDiskFile file, string log, long segmen
 
     public string Where() => string.Create(CultureInfo.InvariantCulture, $"log '{log}', segment {segment}, block {BlockNumber}, offset {Offset}");
 
-    public ValueTask DisposeAsync() => file.DisposeAsync();
+    public ValueTask DisposeAsync() => _ahead.DisposeAsync();
 
     private async ValueTask<BlockRead> LookAsync(long fromEntry, CancellationToken ct)
     {
-        var bytes = await PeekAsync(BlockHeader.Bytes, ct);
+        var bytes = _header.AsMemory(0, await _ahead.ReadAsync(Offset, _header, ct));
         if (!BlockHeader.TryRead(bytes.Span, log, Offset, out var header))
         {
             return new(bytes.Span.IndexOfAnyExcept((byte)0) < 0 ? BlockReadKind.NotYet : BlockReadKind.Bad, default, null, Where());
@@ -144,8 +146,12 @@ internal sealed class LocalSegmentReader(IDiskFile file, string log, long segmen
             return new(BlockReadKind.Bad, header, null, where);
         }
 
-        var payload = new byte[header.PayloadBytes];
-        await ReadPayloadAsync(payload, ct);
+        var payload = GC.AllocateUninitializedArray<byte>(header.PayloadBytes);
+        if (await _ahead.ReadAsync(Offset + BlockHeader.Bytes, payload, ct) < payload.Length)
+        {
+            throw MiniMilvusException.Unavailable($"{where}: the file became shorter while it was read");
+        }
+
         if (DecodedBlock.TryDecode(header, payload) is not { } block)
         {
             return new(BlockReadKind.Bad, header, null, where);
@@ -161,31 +167,5 @@ internal sealed class LocalSegmentReader(IDiskFile file, string log, long segmen
         NextEntry = header.EndEntry;
         BlockNumber++;
         _epoch = header.Epoch;
-    }
-
-    private async ValueTask<ReadOnlyMemory<byte>> PeekAsync(int bytes, CancellationToken ct)
-    {
-        if (Offset < _bufferOffset || Offset + bytes > _bufferOffset + _bufferBytes)
-        {
-            _bufferOffset = Offset;
-            _bufferBytes = await file.ReadAtAsync(Offset, _buffer, ct);
-        }
-
-        return _buffer.AsMemory((int)(Offset - _bufferOffset), Math.Min(bytes, _bufferBytes - (int)(Offset - _bufferOffset)));
-    }
-
-    private async ValueTask ReadPayloadAsync(byte[] payload, CancellationToken ct)
-    {
-        var start = Offset + BlockHeader.Bytes;
-        var buffered = (int)Math.Min(payload.Length, _bufferOffset + _bufferBytes - start);
-        _buffer.AsSpan((int)(start - _bufferOffset), buffered).CopyTo(payload);
-        if (buffered < payload.Length)
-        {
-            var read = await file.ReadAtAsync(start + buffered, payload.AsMemory(buffered), ct);
-            if (read < payload.Length - buffered)
-            {
-                throw MiniMilvusException.Unavailable($"{Where()}: the file became shorter while it was read");
-            }
-        }
     }
 }

@@ -19,6 +19,8 @@ internal sealed class ObjectBackend(IObjectStore store, LogMetadata metadata, Wo
 
     public int EarlyGroupBytesMin => 0;
 
+    public int BlockBytesMax => options.BlockBytesMax;
+
     public void RequireRoom()
     {
     }

@@ -26,35 +26,44 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
 
     public async IAsyncEnumerable<LogEntry> ReadAsync(LogPosition from, LogPosition until, [EnumeratorCancellation] CancellationToken ct)
     {
-        var record = (await metadata.GetLogAsync(log, ct)).Record;
-        if (from < record.TruncatedUntil && from != LogPosition.Beginning)
+        logs.AddReader(log, this);
+        try
         {
-            throw Truncated(from, record);
-        }
-
-        MoveTo(from == LogPosition.Beginning ? record.TruncatedUntil : from);
-
-        // An end that a caller names is one that it knows to be confirmed; without an end there is nothing to trust.
-        var trusted = until == LogPosition.Max ? LogPosition.Beginning : until;
-        while (_position < until)
-        {
-            if (await NextAsync(trusted, ct) is not { } block)
+            var record = (await metadata.GetLogAsync(log, ct)).Record;
+            if (from < record.TruncatedUntil && from != LogPosition.Beginning)
             {
-                continue;
+                throw Truncated(from, record);
             }
 
-            for (var i = (int)Math.Max(0, block.First.Segment == _position.Segment ? _position.Entry - block.First.Entry : 0); i < block.Header.EntryCount; i++)
+            MoveTo(from == LogPosition.Beginning ? record.TruncatedUntil : from);
+
+            // An end that a caller names is one that it knows to be confirmed; without an end there is nothing to trust.
+            var trusted = until == LogPosition.Max ? LogPosition.Beginning : until;
+            while (_position < until)
             {
-                var entry = block[i];
-                if (entry.Position >= until)
+                if (await NextAsync(trusted, ct) is not { } block)
                 {
-                    yield break;
+                    continue;
                 }
 
-                yield return entry;
-            }
+                for (var i = (int)Math.Max(0, block.First.Segment == _position.Segment ? _position.Entry - block.First.Entry : 0); i < block.Header.EntryCount; i++)
+                {
+                    var entry = block[i];
+                    if (entry.Position >= until)
+                    {
+                        yield break;
+                    }
 
-            MoveTo(block.End);
+                    yield return entry;
+                }
+
+                MoveTo(block.End);
+            }
+        }
+        finally
+        {
+            logs.RemoveReader(log, this);
+            await DisposeAsync();
         }
     }
 

@@ -1,3 +1,4 @@
+using MiniMilvus.Woodpecker.Backends;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Concurrency;
 using MiniMilvus.Woodpecker.Blocks;
@@ -8,7 +9,7 @@ namespace MiniMilvus.Woodpecker.Writing;
 /// Gives entries their places, in call order, and collects them into groups for the commit loop. Bounded in bytes and entries until they
 /// are durable; when full, callers wait in the order they came. Decides where a log segment ends: by size, blocks or age.
 /// </summary>
-internal sealed class EntryQueue(WoodpeckerOptions options, int earlyGroupBytesMin, TimeProvider time, LogPosition start)
+internal sealed class EntryQueue(WoodpeckerOptions options, ILogBackend backend, TimeProvider time, LogPosition start)
 {
     /// <summary>The lists of large groups are large objects; a few go round.</summary>
     private const int SpareListsMax = 4;
@@ -60,7 +61,7 @@ internal sealed class EntryQueue(WoodpeckerOptions options, int earlyGroupBytesM
 
             wake = _groups.Count == 0;
             placed = Place(entry);
-            wake |= _open!.Bytes >= earlyGroupBytesMin && _open.Bytes - entry.Length < earlyGroupBytesMin;
+            wake |= _open!.Bytes >= backend.EarlyGroupBytesMin && _open.Bytes - entry.Length < backend.EarlyGroupBytesMin;
         }
 
         if (wake)
@@ -79,7 +80,7 @@ internal sealed class EntryQueue(WoodpeckerOptions options, int earlyGroupBytesM
     {
         lock (_lock)
         {
-            if (!_groups.TryPeek(out var group) || (!isIdle && (group.First.Segment != segment || group.Bytes < earlyGroupBytesMin)))
+            if (!_groups.TryPeek(out var group) || (!isIdle && (group.First.Segment != segment || group.Bytes < backend.EarlyGroupBytesMin)))
             {
                 return null;
             }
@@ -209,7 +210,7 @@ internal sealed class EntryQueue(WoodpeckerOptions options, int earlyGroupBytesM
             _groups.Enqueue(_open);
         }
 
-        if (_open.Add(entry, options.BlockBytesMax))
+        if (_open.Add(entry, backend.BlockBytesMax))
         {
             _segmentBlocks++;
             _segmentBytes += BlockHeader.Bytes;
