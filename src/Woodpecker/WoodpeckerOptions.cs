@@ -34,7 +34,7 @@ public sealed record WoodpeckerOptions
     public TimeSpan SegmentAgeMax { get; init; } = TimeSpan.FromMinutes(10);
 
     /// <summary>Zeros written ahead of the data, so that a flush writes no file metadata: first this much, then twice as much, up to the maximum.</summary>
-    public long PreallocateBytesFirst { get; init; } = 1024 * 1024;
+    public long PreallocateBytesFirst { get; init; } = 64 * 1024;
 
     public long PreallocateBytesMax { get; init; } = 16 * 1024 * 1024;
 

@@ -1,3 +1,5 @@
+using Microsoft.Win32.SafeHandles;
+
 namespace MiniMilvus.Storage.Disk;
 
 /// <summary>
@@ -8,14 +10,18 @@ public sealed class RealDisk : IDisk
 {
     private readonly string _root;
     private readonly DiskQueue _queue;
+    private readonly OpenFiles _writing;
+    private readonly OpenFiles _reading = new(int.MaxValue);
 
     /// <param name="root">The folder; created when absent.</param>
     /// <param name="parallel">How many blocking calls may run at a time.</param>
-    public RealDisk(string root, int parallel = 8)
+    /// <param name="writingMax">How many files may hold a descriptor for writing while nobody uses them. Those for reading keep theirs: a file that is deleted stays readable to who has it open.</param>
+    public RealDisk(string root, int parallel = 8, int writingMax = 2_000)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(parallel, 1);
         _root = Path.GetFullPath(root);
         _queue = new DiskQueue(parallel);
+        _writing = new OpenFiles(writingMax);
         Directory.CreateDirectory(_root);
     }
 
@@ -34,7 +40,10 @@ public sealed class RealDisk : IDisk
             DiskOpenMode.OpenOrCreate => (FileMode.OpenOrCreate, FileAccess.ReadWrite),
             _ => throw new ArgumentOutOfRangeException(nameof(mode), mode, null),
         };
-        return new(new RealDiskFile(Guard(() => File.OpenHandle(full, open, access, FileShare.ReadWrite | FileShare.Delete)), full, _queue));
+        var files = mode == DiskOpenMode.Read ? _reading : _writing;
+        return new(new RealDiskFile(files, files.Add(Open(open), () => Open(FileMode.Open)), full, _queue));
+
+        SafeFileHandle Open(FileMode how) => Guard(() => File.OpenHandle(full, how, access, FileShare.ReadWrite | FileShare.Delete));
     }
 
     public ValueTask<bool> ExistsAsync(string path, CancellationToken ct) => new(File.Exists(Resolve(path)));

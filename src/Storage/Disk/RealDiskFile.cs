@@ -2,22 +2,22 @@ using Microsoft.Win32.SafeHandles;
 
 namespace MiniMilvus.Storage.Disk;
 
-/// <summary>An open file of a <see cref="RealDisk"/>.</summary>
-internal sealed class RealDiskFile(SafeFileHandle handle, string path, DiskQueue queue) : IDiskFile
+/// <summary>An open file of a <see cref="RealDisk"/>. Its descriptor is borrowed from <see cref="OpenFiles"/> for each call.</summary>
+internal sealed class RealDiskFile(OpenFiles files, OpenFiles.Entry entry, string path, DiskQueue queue) : IDiskFile
 {
     /// <summary>Up to this size a transfer to or from the page cache is cheaper than a thread hop.</summary>
     private const int InlineBytesMax = 128 * 1024;
 
     private static readonly byte[] Zeros = new byte[1024 * 1024];
 
-    public long Length => RandomAccess.GetLength(handle);
+    public long Length => With(false, static (handle, _) => RandomAccess.GetLength(handle), 0);
 
     public ValueTask<int> ReadAtAsync(long offset, Memory<byte> buffer, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
         return buffer.Length <= InlineBytesMax
-            ? new(ReadAt(offset, buffer.Span))
-            : queue.RunAsync(static a => a.File.ReadAt(a.Offset, a.Buffer.Span), (File: this, Offset: offset, Buffer: buffer));
+            ? new(ReadAt(offset, buffer))
+            : queue.RunAsync(static a => a.File.ReadAt(a.Offset, a.Buffer), (File: this, Offset: offset, Buffer: buffer));
     }
 
     public ValueTask WriteAtAsync(long offset, ReadOnlyMemory<byte> bytes, CancellationToken ct)
@@ -25,17 +25,11 @@ internal sealed class RealDiskFile(SafeFileHandle handle, string path, DiskQueue
         ct.ThrowIfCancellationRequested();
         if (bytes.Length <= InlineBytesMax)
         {
-            RandomAccess.Write(handle, bytes.Span, offset);
+            WriteAt(offset, bytes);
             return default;
         }
 
-        return queue.RunAsync(
-            static a =>
-            {
-                RandomAccess.Write(a.Handle, a.Bytes.Span, a.Offset);
-                return true;
-            },
-            (Handle: handle, Bytes: bytes, Offset: offset));
+        return queue.RunAsync(static a => a.File.WriteAt(a.Offset, a.Bytes), (File: this, Offset: offset, Bytes: bytes));
     }
 
     public ValueTask WriteAtAsync(long offset, IReadOnlyList<ReadOnlyMemory<byte>> bytes, CancellationToken ct)
@@ -49,29 +43,17 @@ internal sealed class RealDiskFile(SafeFileHandle handle, string path, DiskQueue
 
         if (total <= InlineBytesMax)
         {
-            RandomAccess.Write(handle, bytes, offset);
+            WriteAt(offset, bytes);
             return default;
         }
 
-        return queue.RunAsync(
-            static a =>
-            {
-                RandomAccess.Write(a.Handle, a.Bytes, a.Offset);
-                return true;
-            },
-            (Handle: handle, Bytes: bytes, Offset: offset));
+        return queue.RunAsync(static a => a.File.WriteAt(a.Offset, a.Bytes), (File: this, Offset: offset, Bytes: bytes));
     }
 
     public ValueTask FlushAsync(CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
-        return queue.RunAsync(
-            static a =>
-            {
-                NativeMethods.FlushData(a.Handle, a.Path);
-                return true;
-            },
-            (Handle: handle, Path: path));
+        return queue.RunAsync(static file => file.Flush(), this);
     }
 
     public ValueTask PreallocateAsync(long length, CancellationToken ct)
@@ -83,44 +65,107 @@ internal sealed class RealDiskFile(SafeFileHandle handle, string path, DiskQueue
     public ValueTask SetLengthAsync(long length, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
-        RandomAccess.SetLength(handle, length);
+        With(
+            true,
+            static (handle, length) =>
+            {
+                RandomAccess.SetLength(handle, length);
+                return true;
+            },
+            length);
         return default;
     }
 
     public ValueTask DisposeAsync()
     {
-        handle.Dispose();
+        files.Close(entry);
         return default;
     }
 
-    private int ReadAt(long offset, Span<byte> buffer)
-    {
-        var total = 0;
-        while (total < buffer.Length)
+    private int ReadAt(long offset, Memory<byte> buffer) => With(
+        false,
+        static (handle, a) =>
         {
-            var read = RandomAccess.Read(handle, buffer[total..], offset + total);
-            if (read == 0)
+            var buffer = a.Buffer.Span;
+            var total = 0;
+            while (total < buffer.Length)
             {
-                break;
+                var read = RandomAccess.Read(handle, buffer[total..], a.Offset + total);
+                if (read == 0)
+                {
+                    break;
+                }
+
+                total += read;
             }
 
-            total += read;
-        }
+            return total;
+        },
+        (Offset: offset, Buffer: buffer));
 
-        return total;
+    private bool WriteAt(long offset, ReadOnlyMemory<byte> bytes) => With(
+        true,
+        static (handle, a) =>
+        {
+            RandomAccess.Write(handle, a.Bytes.Span, a.Offset);
+            return true;
+        },
+        (Offset: offset, Bytes: bytes));
+
+    private bool WriteAt(long offset, IReadOnlyList<ReadOnlyMemory<byte>> bytes) => With(
+        true,
+        static (handle, a) =>
+        {
+            RandomAccess.Write(handle, a.Bytes, a.Offset);
+            return true;
+        },
+        (Offset: offset, Bytes: bytes));
+
+    /// <summary>
+    /// Reserved extents are marked "unwritten" until data reaches them, and each first write then costs a metadata commit in the flush: the
+    /// zeros are written too. Reserving first keeps the file in one piece and finds a full disk early.
+    /// </summary>
+    private bool Preallocate(long length) => With(
+        true,
+        static (handle, length) =>
+        {
+            var from = RandomAccess.GetLength(handle);
+            NativeMethods.TryReserve(handle, length);
+            for (var at = from; at < length; at += Zeros.Length)
+            {
+                RandomAccess.Write(handle, Zeros.AsSpan(0, (int)Math.Min(Zeros.Length, length - at)), at);
+            }
+
+            return true;
+        },
+        length);
+
+    private bool Flush()
+    {
+        var handle = files.Rent(entry, out var written);
+        var flushed = 0L;
+        try
+        {
+            NativeMethods.FlushData(handle, path);
+            flushed = written;
+            return true;
+        }
+        finally
+        {
+            files.Return(entry, flushed: flushed);
+        }
     }
 
-    private bool Preallocate(long length)
+    private TResult With<TArgument, TResult>(bool writes, Func<SafeFileHandle, TArgument, TResult> call, TArgument argument)
     {
-        // Reserved extents are marked "unwritten" until data reaches them, and each first write then costs a metadata commit in the flush:
-        // the zeros are written too. Reserving first keeps the file in one piece and finds a full disk early.
-        var from = Length;
-        NativeMethods.TryReserve(handle, length);
-        for (var at = from; at < length; at += Zeros.Length)
+        var handle = files.Rent(entry, out _);
+        try
         {
-            RandomAccess.Write(handle, Zeros.AsSpan(0, (int)Math.Min(Zeros.Length, length - at)), at);
+            return call(handle, argument);
         }
-
-        return true;
+        finally
+        {
+            files.Return(entry, writes);
+        }
     }
 }

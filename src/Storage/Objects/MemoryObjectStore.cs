@@ -8,7 +8,8 @@ namespace MiniMilvus.Storage.Objects;
 public sealed class MemoryObjectStore : IObjectStore
 {
     private readonly Lock _lock = new();
-    private readonly SortedDictionary<string, (byte[] Content, string ETag)> _objects = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (byte[] Content, string ETag)> _objects = new(StringComparer.Ordinal);
+    private readonly SortedSet<string> _keys = new(StringComparer.Ordinal);
     private long _writes;
 
     /// <summary>Bytes of all objects.</summary>
@@ -33,6 +34,7 @@ public sealed class MemoryObjectStore : IObjectStore
             ObjectKeys.Require(condition, key, _objects.TryGetValue(key, out var found) ? found.ETag : null);
             var etag = (++_writes).ToString("x", CultureInfo.InvariantCulture);
             _objects[key] = (copy, etag);
+            _keys.Add(key);
             return new(new ObjectInfo(key, copy.Length, etag));
         }
     }
@@ -69,7 +71,8 @@ public sealed class MemoryObjectStore : IObjectStore
         ObjectInfo[] found;
         lock (_lock)
         {
-            found = [.. _objects.Where(o => o.Key.StartsWith(prefix, StringComparison.Ordinal)).Select(o => new ObjectInfo(o.Key, o.Value.Content.Length, o.Value.ETag))];
+            // Behind every key with the prefix in ordinal order: no key contains that character.
+            found = [.. _keys.GetViewBetween(prefix, prefix + char.MaxValue).Select(key => new ObjectInfo(key, _objects[key].Content.Length, _objects[key].ETag))];
         }
 
         await ValueTask.CompletedTask;
@@ -87,6 +90,7 @@ public sealed class MemoryObjectStore : IObjectStore
         lock (_lock)
         {
             _objects.Remove(key);
+            _keys.Remove(key);
         }
 
         return default;

@@ -51,10 +51,22 @@ internal sealed class EpochFile : IEpochGuard
 
     public async ValueTask CheckAsync(CancellationToken ct)
     {
-        var read = await _file.ReadAtAsync(0, _buffer, ct);
-        if (Decode(_buffer.AsSpan(0, read)) != _epoch)
+        if (await ReadAsync(ct) != _epoch)
         {
             await _metadata.RequireOwnedAsync(_log, _epoch, ct);
+        }
+    }
+
+    /// <summary>Null when what is there does not verify, or when the log's folder has been deleted.</summary>
+    private async ValueTask<Term?> ReadAsync(CancellationToken ct)
+    {
+        try
+        {
+            return Decode(_buffer.AsSpan(0, await _file.ReadAtAsync(0, _buffer, ct)));
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
         }
     }
 
