@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # The one test command: sets up, builds once, runs every test project, cross-builds, and ends with one line for the whole.
-#   ./test.sh [--install] [--require-all] [--long] [--mutations]
+#   ./test.sh [--install] [--require-all] [--long] [--mutations[=ci]]
 #   --install      install what is missing (done without asking when root): .NET SDK 10, node, npm, strace, docker-compose, etcd, radosgw
 #   --require-all  a skipped test fails the run
 #   --long         more seeds, more rows (MINIMILVUS_LONG=1)
-#   --mutations    break the code on purpose and see the named tests fail (tests/Mutations)
+#   --mutations    break the code on purpose and see the named tests fail (tests/Mutations); =ci: only those marked for every run
 set -uo pipefail
 # In braces: bash reads all of it before it runs any of it, so an edit during a run changes nothing.
 {
@@ -17,7 +17,8 @@ for argument in "$@"; do
     --install) install=1 ;;
     --require-all) require_all=1 ;;
     --long) export MINIMILVUS_LONG=1 ;;
-    --mutations) mutations=1 ;;
+    --mutations) mutations=all ;;
+    --mutations=ci) mutations=ci ;;
     -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "test.sh: unknown argument '$argument' (see --help)" >&2; exit 2 ;;
   esac
@@ -181,9 +182,9 @@ for rid in win-x64 osx-arm64; do
 done
 
 # ---- the tests themselves ---------------------------------------------------------------------------------------
-if [ "$mutations" = 1 ]; then
+if [ "$mutations" != 0 ]; then
   step "Mutations"
-  timeout --kill-after=30 3600 tests/Mutations/run.sh 2>&1 | tee "$results/mutations.log"
+  timeout --kill-after=30 3600 tests/Mutations/run.sh $([ "$mutations" = ci ] && echo --ci) 2>&1 | tee "$results/mutations.log"
   status=${PIPESTATUS[0]}
   if read -r good bad left < <(tail -1 "$results/mutations.log" | sed -nE 's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p'); then
     passed=$((passed + good)) failed=$((failed + bad)) skipped=$((skipped + left))

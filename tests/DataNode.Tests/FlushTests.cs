@@ -37,6 +37,32 @@ public sealed class FlushTests
         Assert.Equal(60, world.Events.Where(e => e.Station == Station.WriteBuffer).Sum(e => e.Count));
     }
 
+    /// <summary>S7: also while the file is on its way.</summary>
+    [Fact]
+    public async Task A_checkpoint_waits_for_the_file_that_holds_its_deletes()
+    {
+        await using var world = new World();
+        await using var node = world.Start();
+        var upload = new TaskCompletionSource();
+        node.Life.Hold = what => what.StartsWith("put ", StringComparison.Ordinal) ? upload.Task : Task.CompletedTask;
+        var shard = await world.CreateCollectionAsync(10);
+        var other = await world.CreateCollectionAsync(20);
+        world.Log.Append(shard, World.Delete(shard, 1, 2));
+        var first = world.Log.Messages[^1].Position;
+        var flush = world.Log.Append(shard, new ManualFlushBody(new CollectionId(10), []));
+
+        // The other shard's checkpoint shows that the channel has been read beyond the flush.
+        await world.ManualFlushAsync(other);
+        await world.UntilAsync(s => s.CheckpointOf(other)!.Position == world.Log.End);
+        var stands = world.View.Current.CheckpointOf(shard)?.Position ?? LogPosition.Beginning;
+        upload.SetResult();
+        Assert.True(stands <= first, $"the checkpoint was at {stands}, and the delete at {first} in no file");
+
+        await world.UntilAsync(s => World.IsFlushed(s, shard, flush));
+        await Truth.CheckAsync(world, world.View.Current);
+        Assert.Equal(2, world.View.Current.DeleteFilesOf(shard).Values.Sum(f => f.Deletes));
+    }
+
     [Fact]
     public async Task A_segment_without_rows_becomes_dropped_and_writes_no_file()
     {

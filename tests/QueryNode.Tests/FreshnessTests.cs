@@ -1,5 +1,8 @@
+using MiniMilvus.Core;
 using MiniMilvus.Core.Errors;
 using MiniMilvus.Core.Time;
+using MiniMilvus.QueryNode.Channels;
+using MiniMilvus.QueryNode.Search;
 
 namespace MiniMilvus.QueryNode.Tests;
 
@@ -24,8 +27,8 @@ public sealed class FreshnessTests
         await using var world = await World.ReadyAsync();
         world.Insert(10, [1]);
         var strong = world.KeysAsync(30);
-        await world.Time.ArmedAsync(world.Options.GuaranteeTimeout);
-        Assert.False(strong.IsCompleted);
+        await Task.WhenAny(strong, world.Time.ArmedAsync(world.Options.GuaranteeTimeout));
+        Assert.False(strong.IsCompleted, "it did not wait for its guarantee");
         world.Insert(29, [2]);
         world.Tick(30);
         Assert.Equal([1, 2], await strong);
@@ -82,6 +85,22 @@ public sealed class FreshnessTests
         var found = await world.RetrieveAsync(20);
         Assert.Equal([1, 2], World.Keys(found.Columns[0]));
         Assert.Equal(new Timestamp(world.Base + 20), found.Snapshot);
+    }
+
+    [Fact]
+    public async Task A_read_waits_for_the_slowest_of_its_shards()
+    {
+        var time = new ManualTime();
+        using var metrics = new QueryNodeMetrics();
+        var gate = new GuaranteeGate(new QueryNodeOptions(), time, metrics);
+        var now = (ulong)time.GetUtcNow().ToUnixTimeMilliseconds() << Timestamp.LogicalBits;
+        Shard[] shards = [.. Enumerable.Range(0, 2).Select(i => BareShard.Of(VChannel.Of(new PChannel("p"), World.Collection, i)))];
+        shards[0].SafeTime.AdvanceTo(new Timestamp(now + 30));
+        shards[1].SafeTime.AdvanceTo(new Timestamp(now + 10));
+        var pass = gate.PassAsync([.. shards], new Timestamp(now + 20), default).AsTask();
+        Assert.False(pass.IsCompleted, "one shard has not reached the guarantee");
+        shards[1].SafeTime.AdvanceTo(new Timestamp(now + 25));
+        Assert.Equal(new Timestamp(now + 25), await pass);
     }
 
     [Fact]

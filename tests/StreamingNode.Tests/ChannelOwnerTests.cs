@@ -23,10 +23,12 @@ public sealed class ChannelOwnerTests
             await Task.Yield();
         }
 
-        Assert.False(first.IsCompleted || second.IsCompleted || signal.IsCompleted, "nothing is durable yet (W1, T1)");
+        // Nothing is durable yet (W1, T1). What came early would come within that time.
+        await NoneOfAsync(first, second, signal);
         world.Log.Release(1);
         var ack = await first;
-        Assert.False(second.IsCompleted || signal.IsCompleted, "the second is not durable, so no tick above it is published (W2, T1)");
+        // The second is not durable, so no tick above it is published (W2, T1).
+        await NoneOfAsync(second, signal);
         world.Log.Release(1);
         Assert.True((await second).Position > ack.Position);
         Assert.True(await signal > (await second).Tick);
@@ -174,5 +176,11 @@ public sealed class ChannelOwnerTests
         var e = await Assert.ThrowsAsync<MiniMilvusException>(async () => await owner.AppendAsync(OwnerWorld.Channel, [new CreateCollectionBody(OwnerWorld.Collection, OwnerWorld.Schema)], default));
         Assert.Equal(ErrorReason.RateLimited, e.Reason);
         Assert.True(e.IsRetriable);
+    }
+
+    private static async Task NoneOfAsync(params Task[] early)
+    {
+        var wait = Task.Delay(200);
+        Assert.Same(wait, await Task.WhenAny([wait, .. early]));
     }
 }

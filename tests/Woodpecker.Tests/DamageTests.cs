@@ -34,7 +34,7 @@ public sealed class DamageTests
             }
             catch (MiniMilvusException e) when (e.Kind == ErrorKind.Corrupted)
             {
-                Assert.True(at < end - block);
+                Assert.True(at < end - block, $"a bit at {at} was flipped in the unproven tail, which was called corruption");
                 Assert.Contains($"log '{TestLog.Name}', segment 0, block", e.Message, StringComparison.Ordinal);
                 reported++;
             }
