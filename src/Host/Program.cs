@@ -1,3 +1,3 @@
 using MiniMilvus.Host.Cli;
 
-return await CommandLine.Build().Parse(args).InvokeAsync(new() { EnableDefaultExceptionHandler = true, ProcessTerminationTimeout = null });
+return await CommandLine.RunAsync(args);

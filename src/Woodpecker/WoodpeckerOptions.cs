@@ -56,6 +56,10 @@ public sealed record WoodpeckerOptions
     /// <summary>Appends are refused (Unavailable, DiskFull) while more than this part of the disk is used.</summary>
     public double DiskUsedFractionMax { get; init; } = 0.98;
 
+    /// <summary>Whether appends are refused with so many bytes free of so many.</summary>
+    public bool RefusesWith(long freeBytes, long totalBytes) =>
+        freeBytes < DiskFreeBytesMin || (totalBytes > 0 && 1 - ((double)freeBytes / totalBytes) > DiskUsedFractionMax);
+
     public TimeSpan DiskSpaceLookInterval { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>Groups of blocks on their way at once on object storage.</summary>

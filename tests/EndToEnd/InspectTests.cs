@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 
 namespace MiniMilvus.EndToEnd;
@@ -20,48 +19,48 @@ public sealed class InspectTests
             Assert.True(await ledger.InsertAsync(client, Ledger.BatchRows));
 
             // Beside the running server.
-            var (up, listed) = await RunAsync("inspect", "log", "--data", folder.Data);
+            var (up, listed) = await Verbs.RunAsync("inspect", "log", "--data", folder.Data);
             Assert.True(up == 0, listed);
             Assert.Matches(@"log \S+: \d+ segments, \d+ bytes, epoch \d+, truncated until \d+/\d+, confirmed at least until \d+/\d+", listed);
-            var (beside, verified) = await RunAsync("verify", "--data", folder.Data);
+            var (beside, verified) = await Verbs.RunAsync("verify", "--data", folder.Data);
             Assert.True(beside == 0, verified);
             await server.KillAsync();
         }
 
-        var before = Hashes(folder.Data);
-        var (down, text) = await RunAsync("verify", "--data", folder.Data);
+        var before = Verbs.Hashes(folder.Data);
+        var (down, text) = await Verbs.RunAsync("verify", "--data", folder.Data);
         Assert.True(down == 0, text);
         var totals = Regex.Match(text, @"verified \d+ logs, \d+ log segments, (\d+) blocks, (\d+) entries, \d+ torn tails; (\d+) objects, \d+ bytes; 0 damaged");
         Assert.True(totals.Success && totals.Groups.Values.Skip(1).All(g => int.Parse(g.Value) > 0), text);
 
         var (name, file) = Directory.GetFiles(Path.Combine(folder.Data, "logs"), "*.wal", SearchOption.AllDirectories)
             .Select(f => (Name: Path.GetFileName(Path.GetDirectoryName(f)!), File: f)).MaxBy(f => File.ReadAllBytes(f.File).Count(b => b != 0));
-        var (code, shown) = await RunAsync("inspect", "log", name, "--data", folder.Data, "--entries", "--hex");
+        var (code, shown) = await Verbs.RunAsync("inspect", "log", name, "--data", folder.Data, "--entries", "--hex");
         Assert.True(code == 0, shown);
         Assert.Matches(@"block 0 at 64: data, \d+ bytes, \d+ entries 0/0\.\.0/\d+, epoch 1, confirmed 0/0, checksums hold", shown);
         Assert.Contains("00000040  5750424b", shown, StringComparison.Ordinal);
         Assert.Matches(@"Insert, tick \d+, \S+, [1-9]\d* rows, \d+ bytes", shown);
-        Assert.Equal(before, Hashes(folder.Data));
+        Assert.Equal(before, Verbs.Hashes(folder.Data));
 
         // One bit of the first block's payload, and one of an object.
-        Flip(file, 64 + 64 + 10);
+        Verbs.Flip(file, 64 + 64 + 10);
         var column = Directory.GetFiles(Path.Combine(folder.Data, "objects"), "*.col", SearchOption.AllDirectories)[0];
-        Flip(column, 100);
-        before = Hashes(folder.Data);
-        (code, shown) = await RunAsync("inspect", "log", name, "--data", folder.Data, "--segment", "0");
+        Verbs.Flip(column, 100);
+        before = Verbs.Hashes(folder.Data);
+        (code, shown) = await Verbs.RunAsync("inspect", "log", name, "--data", folder.Data, "--segment", "0");
         Assert.Equal(1, code);
         Assert.Contains($"DAMAGED log '{name}', segment 0, block 0, offset 64: ", shown, StringComparison.Ordinal);
-        (code, text) = await RunAsync("verify", "--data", folder.Data);
+        (code, text) = await Verbs.RunAsync("verify", "--data", folder.Data);
         Assert.Equal(1, code);
         Assert.Contains($"DAMAGED log '{name}', segment 0, block 0, offset 64: ", text, StringComparison.Ordinal);
         Assert.Contains(Path.GetRelativePath(Path.Combine(folder.Data, "objects"), column), text, StringComparison.Ordinal);
 
         // Without metadata the files speak for themselves.
-        Assert.Equal(before, Hashes(folder.Data));
+        Assert.Equal(before, Verbs.Hashes(folder.Data));
         Directory.Delete(Path.Combine(folder.Data, "meta"), recursive: true);
-        (code, shown) = await RunAsync("inspect", "log", name, "--data", folder.Data);
+        (code, shown) = await Verbs.RunAsync("inspect", "log", name, "--data", folder.Data);
         Assert.Equal(1, code);
-        Assert.Contains("metadata: none in this folder", shown, StringComparison.Ordinal);
+        Assert.Contains("metadata: expected a metadata store in folder ", shown, StringComparison.Ordinal);
         Assert.Contains($"DAMAGED log '{name}', segment 0, block 0, offset 64: ", shown, StringComparison.Ordinal);
     }
 
@@ -71,24 +70,11 @@ public sealed class InspectTests
         using var folder = new DataFolder();
         foreach (var verb in new[] { "verify", "inspect log" })
         {
-            var (code, output) = await RunAsync([.. verb.Split(' '), "--data", folder.Data]);
+            var (code, output) = await Verbs.RunAsync([.. verb.Split(' '), "--data", folder.Data]);
             Assert.Equal(2, code);
             Assert.Contains(folder.Data, output, StringComparison.Ordinal);
         }
 
         Assert.False(Directory.Exists(folder.Data));
-    }
-
-    private static Task<(int Code, string Output)> RunAsync(params string[] arguments) =>
-        Tools.RunAsync(TimeSpan.FromSeconds(60), "dotnet", [ServerProcess.Executable, .. arguments]);
-
-    private static SortedDictionary<string, string> Hashes(string folder) => new(
-        Directory.GetFiles(folder, "*", SearchOption.AllDirectories).ToDictionary(f => f, f => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(f)))), StringComparer.Ordinal);
-
-    private static void Flip(string file, int at)
-    {
-        var bytes = File.ReadAllBytes(file);
-        bytes[at] ^= 1;
-        File.WriteAllBytes(file, bytes);
     }
 }

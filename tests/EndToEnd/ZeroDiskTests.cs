@@ -1,53 +1,20 @@
-using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
-
 namespace MiniMilvus.EndToEnd;
 
 /// <summary>Metadata in a real etcd, log and segments in a real S3 server: the process itself keeps nothing.</summary>
 public sealed class ZeroDiskTests : IAsyncLifetime
 {
     private readonly DataFolder _folder = new();
-    private readonly int _s3Port = FreePort();
-    private readonly int _etcdPort = FreePort();
-    private Process? _etcd;
+    private readonly ZeroDiskServices _services;
 
-    private string S3Home => Path.Combine(_folder.Data, "s3");
+    public ZeroDiskTests() => _services = new ZeroDiskServices(_folder.Data);
 
-    private string[] Arguments =>
-    [
-        "--storageType", "remote", "--metaType", "etcd", "--etcd.endpoints", $"127.0.0.1:{_etcdPort}",
-        "--minio.address", $"http://127.0.0.1:{_s3Port}", "--minio.accessKeyId", "test-access", "--minio.secretAccessKey", "test-secret",
-    ];
+    private string[] Arguments => _services.Arguments;
 
-    public async Task InitializeAsync()
-    {
-        if (ZeroDiskFactAttribute.Missing() is not null)
-        {
-            return;
-        }
-
-        var (code, output) = await RadosgwAsync("start", S3Home, $"{_s3Port}", $"{Environment.ProcessId}");
-        Assert.True(code == 0, output);
-        var peer = FreePort();
-        _etcd = Process.Start(new ProcessStartInfo("etcd",
-        [
-            "--data-dir", Path.Combine(_folder.Data, "etcd"), "--log-level", "error", "--initial-cluster", $"default=http://127.0.0.1:{peer}",
-            "--listen-client-urls", $"http://127.0.0.1:{_etcdPort}", "--advertise-client-urls", $"http://127.0.0.1:{_etcdPort}",
-            "--listen-peer-urls", $"http://127.0.0.1:{peer}", "--initial-advertise-peer-urls", $"http://127.0.0.1:{peer}",
-        ]));
-    }
+    public Task InitializeAsync() => _services.StartAsync();
 
     public async Task DisposeAsync()
     {
-        if (_etcd is not null)
-        {
-            _etcd.Kill();
-            await _etcd.WaitForExitAsync();
-            _etcd.Dispose();
-            await RadosgwAsync("stop", S3Home);
-        }
-
+        await _services.DisposeAsync();
         _folder.Dispose();
     }
 
@@ -86,32 +53,6 @@ public sealed class ZeroDiskTests : IAsyncLifetime
 
         Assert.False(Directory.Exists(nothing), "no data folder");
     }
-
-    private static Task<(int Code, string Output)> RadosgwAsync(params string[] arguments)
-        => Tools.RunAsync(TimeSpan.FromMinutes(3), "bash", [Path.Combine(Tools.Root, "tests/Conformance/Support/radosgw.sh"), .. arguments]);
-
-    /// <summary>Below the ports that the system hands out: radosgw.sh takes some neighbours too.</summary>
-    private static int FreePort()
-    {
-        for (var port = 21_000 + (Environment.ProcessId % 50 * 100); ; port += 100)
-        {
-            try
-            {
-                using var listener = new TcpListener(IPAddress.Loopback, port);
-                listener.Start();
-                if (s_given.Add(port))
-                {
-                    return port;
-                }
-            }
-            catch (SocketException)
-            {
-                continue;
-            }
-        }
-    }
-
-    private static readonly HashSet<int> s_given = [];
 }
 
 /// <summary>A test that needs an etcd and an S3 server.</summary>

@@ -175,4 +175,34 @@ public sealed class InspectionTests
             }
         }
     }
+
+    [Fact]
+    public async Task A_damaged_a_cut_and_a_lost_epoch_file_are_named()
+    {
+        const string Path = $"logs/{TestLog.Name}/EPOCH";
+        var test = await TwoSegmentsAsync();
+        Assert.Empty((await Inspector(test, true).InspectAsync(TestLog.Name, Never)).Problems);
+        test.Disk.Damage(Path, 9, 1);
+        Assert.Contains($"file {Path}: expected 32 bytes", Assert.Single((await Inspector(test, true).InspectAsync(TestLog.Name, Never)).Problems), StringComparison.Ordinal);
+        await using (var file = await test.Disk.Mount().OpenAsync(Path, DiskOpenMode.ReadWrite, Never))
+        {
+            await file.SetLengthAsync(20, Never);
+        }
+
+        Assert.Contains("found 20 that do not", Assert.Single((await Inspector(test, true).InspectAsync(TestLog.Name, Never)).Problems), StringComparison.Ordinal);
+        await test.Disk.Mount().DeleteFileAsync(Path, Never);
+        Assert.Contains($"expected the file {Path}", Assert.Single((await Inspector(test, false).InspectAsync(TestLog.Name, Never)).Problems), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_consumers_have_read_was_confirmed_and_its_loss_is_damage()
+    {
+        var test = await TwoSegmentsAsync();
+        await test.Disk.Mount().DeleteFileAsync(Simulated.SegmentPath(1), Never);
+        Assert.DoesNotContain((await InspectAsync(test, true)).Blocks, b => b.Verdict != BlockVerdict.Intact); // open, and nothing else knows of it
+        var inspector = new LogInspector(test.Disk.Mount(), async ct => await test.Meta.RangeAsync("", ct), (_, _) => new LogPosition(1, 3));
+        var log = await inspector.InspectAsync(TestLog.Name, Never);
+        var lost = Assert.Single(await inspector.BlocksAsync(log, log.Segments[1], payloads: true, Never).ToListAsync());
+        Assert.Equal((BlockVerdict.Damaged, 1L), (lost.Verdict, lost.Segment));
+    }
 }

@@ -4,9 +4,12 @@ using MiniMilvus.Host.Configuration;
 
 namespace MiniMilvus.Host.Cli;
 
-/// <summary>The verbs of <c>minimilvus</c>: run (the default), config, inspect and verify.</summary>
+/// <summary>The verbs of <c>minimilvus</c>: run (the default), config, inspect, verify and doctor.</summary>
 internal static class CommandLine
 {
+    /// <summary>What a verb that only looks ends with when it could not look.</summary>
+    private const int Unreachable = 3;
+
     private static readonly (string Option, string Key, string Help)[] Known =
     [
         ("--data", "DataFolder", "The folder that holds the log, the metadata and the segments"),
@@ -18,7 +21,35 @@ internal static class CommandLine
         ("--log-level", "LogLevel", "Trace, Debug, Information, Warning, Error, Critical or None"),
     ];
 
-    public static RootCommand Build()
+    /// <summary>
+    /// Parses and runs. Settings by their own keys (<c>--section.key VALUE</c>) are taken out first: the parser does not know them, and would
+    /// take their values for a verb's arguments.
+    /// </summary>
+    public static Task<int> RunAsync(string[] args)
+    {
+        var (settings, rest) = TakeSettings(args);
+        return Build(settings).Parse(rest).InvokeAsync(new() { EnableDefaultExceptionHandler = true, ProcessTerminationTimeout = null });
+    }
+
+    internal static (IReadOnlyList<string> Settings, IReadOnlyList<string> Others) TakeSettings(IReadOnlyList<string> args)
+    {
+        var (settings, rest) = (new List<string>(), new List<string>());
+        for (var i = 0; i < args.Count; i++)
+        {
+            var equals = args[i].IndexOf('=', StringComparison.Ordinal);
+            var option = equals < 0 ? args[i] : args[i][..equals];
+            var isSetting = option.StartsWith("--", StringComparison.Ordinal) && Known.All(k => k.Option != option) && Settings.Keys.Contains(option[2..].Replace('.', ':'));
+            (isSetting ? settings : rest).Add(args[i]);
+            if (isSetting && equals < 0 && i + 1 < args.Count)
+            {
+                settings.Add(args[++i]);
+            }
+        }
+
+        return (settings, rest);
+    }
+
+    private static RootCommand Build(IReadOnlyList<string> settings)
     {
         var root = new RootCommand("MiniMilvus: a vector database in which the log is the database. Any setting is also --section.key VALUE; see `config`.");
         var file = new Option<string?>("--config") { Description = "A settings file instead of ./appsettings.json", Recursive = true };
@@ -40,7 +71,7 @@ internal static class CommandLine
                 }
             }
 
-            AddDotted(parsed.UnmatchedTokens, given);
+            AddDotted([.. settings, .. parsed.UnmatchedTokens], given);
             return Settings.Load(given, parsed.GetValue(file));
         }
 
@@ -52,6 +83,7 @@ internal static class CommandLine
         root.Add(config);
         root.Add(Inspect(Load));
         root.Add(Verify(Load));
+        root.Add(Doctor(Load));
         root.TreatUnmatchedTokensAsErrors = false;
         root.SetAction((parsed, ct) => GuardAsync(() => RunVerb.RunAsync(Load(parsed).Options, ct)));
         return root;
@@ -63,21 +95,44 @@ internal static class CommandLine
         var segment = new Option<long?>("--segment") { Description = "One segment of the log" };
         var entries = new Option<bool>("--entries") { Description = "The messages of each block" };
         var hex = new Option<bool>("--hex") { Description = "The bytes of each block's header" };
-        var log = new Command("log", "Print what the log's files hold: segments, blocks, entries; 1 when confirmed data is damaged") { name, segment, entries, hex };
+        var log = new Command("log", "Print what the log holds: segments, blocks, entries. Exit code 0; 1 confirmed data is damaged; 2 bad arguments, no such log; 3 the place does not answer")
+        {
+            name, segment, entries, hex,
+        };
+        log.TreatUnmatchedTokensAsErrors = false;
         log.SetAction((parsed, ct) => GuardAsync(() => InspectVerb.RunAsync(
-            load(parsed).Options.DataFolder,
-            new InspectRequest(parsed.GetValue(name), parsed.GetValue(segment), parsed.GetValue(entries), parsed.GetValue(hex)),
+            load(parsed).Options,
+            new InspectRequest(CheckName(parsed.GetValue(name)), parsed.GetValue(segment), parsed.GetValue(entries), parsed.GetValue(hex)),
             Console.Out,
-            ct)));
-        return new Command("inspect", "Look at a data folder; changes nothing, the server may be up or down") { log };
+            TimeProvider.System,
+            ct), Unreachable));
+        return new Command("inspect", "Look at a data folder or a bucket; changes nothing, the server may be up or down") { log };
     }
 
     private static Command Verify(Func<ParseResult, Settings> load)
     {
-        var verify = new Command("verify", "Read every block and every object of a data folder and name what is damaged; changes nothing");
-        verify.SetAction((parsed, ct) => GuardAsync(() => VerifyVerb.RunAsync(load(parsed).Options.DataFolder, Console.Out, ct)));
+        var verify = new Command("verify", "Read every block and every object of a data folder or a bucket and name what is damaged; changes nothing. Exit code 0; 1 something is damaged; 2 bad arguments; 3 not all could be read")
+        {
+            TreatUnmatchedTokensAsErrors = false,
+        };
+        verify.SetAction((parsed, ct) => GuardAsync(() => VerifyVerb.RunAsync(load(parsed).Options, Console.Out, TimeProvider.System, ct), Unreachable));
         return verify;
     }
+
+    private static Command Doctor(Func<ParseResult, Settings> load)
+    {
+        var json = new Option<bool>("--json") { Description = "Print the findings as JSON" };
+        var doctor = new Command("doctor", "Say who owns what, what holds the log back, and whether everything that the settings name answers; the server may be up or down. Exit code 0; 1 there are problems; 2 bad arguments")
+        {
+            json,
+        };
+        doctor.TreatUnmatchedTokensAsErrors = false;
+        doctor.SetAction((parsed, ct) => GuardAsync(() => DoctorVerb.RunAsync(load(parsed).Options, parsed.GetValue(json), Console.Out, TimeProvider.System, ct)));
+        return doctor;
+    }
+
+    private static string? CheckName(string? name) =>
+        name?.StartsWith('-') == true ? throw MiniMilvusException.Invalid($"command line: expected the name of a log, found '{name}', which is no option of this verb and no setting") : name;
 
     /// <summary><c>--streamingnode.segmentRowsMax 5</c> → <c>StreamingNode:SegmentRowsMax = 5</c>.</summary>
     private static void AddDotted(IReadOnlyList<string> tokens, Dictionary<string, string?> given)
@@ -98,7 +153,7 @@ internal static class CommandLine
         }
     }
 
-    private static async Task<int> GuardAsync(Func<Task<int>> verb)
+    private static async Task<int> GuardAsync(Func<Task<int>> verb, int unavailable = 1)
     {
         try
         {
@@ -107,7 +162,7 @@ internal static class CommandLine
         catch (MiniMilvusException e)
         {
             await Console.Error.WriteLineAsync($"minimilvus: {e.Message}");
-            return e.Kind == ErrorKind.Invalid ? 2 : 1;
+            return e.Kind switch { ErrorKind.Invalid or ErrorKind.NotFound => 2, ErrorKind.Unavailable => unavailable, _ => 1 };
         }
     }
 }

@@ -10,30 +10,34 @@ namespace MiniMilvus.Host.Cli;
 /// <summary>What <c>inspect log</c> was asked for.</summary>
 internal sealed record InspectRequest(string? Log, long? Segment, bool Entries, bool Hex);
 
-/// <summary><c>minimilvus inspect log</c>: what the log's files hold, beside a running server or without one. 1 when confirmed data is damaged.</summary>
+/// <summary><c>minimilvus inspect log</c>: what the log's files or objects hold, beside a running server or without one. 1 when confirmed data is damaged.</summary>
 internal static class InspectVerb
 {
-    public static async Task<int> RunAsync(string folder, InspectRequest request, TextWriter output, CancellationToken ct)
+    public static async Task<int> RunAsync(HostOptions options, InspectRequest request, TextWriter output, TimeProvider time, CancellationToken ct)
     {
-        var data = DataFolder.Open(folder, output);
-        var inspector = new LogInspector(data.Disk, data.ReadMetadataAsync);
+        await using var place = await DataPlace.OpenAsync(options, output, time, ct);
         return request.Log is { } name
-            ? await ShowAsync(inspector, await inspector.InspectAsync(name, ct), request, output, ct)
-            : await ListAsync(inspector, output, ct);
+            ? await ShowAsync(place.Logs, await place.Logs.InspectAsync(name, ct), request, output, ct)
+            : await ListAsync(place, output, ct);
     }
 
     /// <summary>One line for each log; headers only, so that it stays quick.</summary>
-    private static async Task<int> ListAsync(LogInspector inspector, TextWriter output, CancellationToken ct)
+    private static async Task<int> ListAsync(DataPlace place, TextWriter output, CancellationToken ct)
     {
-        var damages = 0L;
-        foreach (var name in await inspector.ListAsync(ct))
+        var (logs, damages) = (0L, 0L);
+        await foreach (var log in place.Logs.InspectAllAsync(ct))
         {
-            var log = await inspector.InspectAsync(name, ct);
-            await output.WriteLineAsync(Head(log));
+            logs++;
+            damages += await HeadAsync(log, output);
             foreach (var segment in log.Segments)
             {
-                damages += (await SegmentAsync(inspector, log, segment, false, null, output, ct)).Damages;
+                damages += (await SegmentAsync(place.Logs, log, segment, false, null, output, ct)).Damages;
             }
+        }
+
+        if (logs == 0)
+        {
+            await output.WriteLineAsync($"no logs in {place.Name}");
         }
 
         return damages > 0 ? 1 : 0;
@@ -41,13 +45,12 @@ internal static class InspectVerb
 
     private static async Task<int> ShowAsync(LogInspector inspector, LogInspection log, InspectRequest request, TextWriter output, CancellationToken ct)
     {
-        await output.WriteLineAsync(Head(log));
+        long damages = await HeadAsync(log, output);
         if (request.Segment is { } wanted && log.Segments.All(s => s.Number != wanted))
         {
             throw MiniMilvusException.NotFound(ErrorReason.Unspecified, $"log '{log.Name}': expected --segment to be one of {string.Join(", ", log.Segments.Select(s => s.Number))}, found {wanted}");
         }
 
-        var damages = 0L;
         foreach (var segment in log.Segments.Where(s => request.Segment is null || s.Number == request.Segment))
         {
             damages += (await SegmentAsync(inspector, log, segment, true, request, output, ct)).Damages;
@@ -56,9 +59,18 @@ internal static class InspectVerb
         return damages > 0 ? 1 : 0;
     }
 
-    private static string Head(LogInspection log) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"log {log.Name}: {log.Segments.Count} segments, {log.FileBytes} bytes, epoch {Known(log.Epoch)}, truncated until {Known(log.TruncatedUntil)}, confirmed at least until {log.Confirmed}{(log.IsDeleted ? ", being deleted" : "")}{(log.Problem is { } p ? $", {p}" : "")}");
+    private static async ValueTask<int> HeadAsync(LogInspection log, TextWriter output)
+    {
+        await output.WriteLineAsync(string.Create(
+            CultureInfo.InvariantCulture,
+            $"log {log.Name}: {log.Segments.Count} segments, {log.FileBytes} bytes, epoch {Known(log.Epoch)}, truncated until {Known(log.TruncatedUntil)}, confirmed at least until {log.Confirmed}{(log.IsDeleted ? ", being deleted" : "")}"));
+        foreach (var problem in log.Problems)
+        {
+            await output.WriteLineAsync($"DAMAGED {problem}");
+        }
+
+        return log.Problems.Count;
+    }
 
     /// <summary>A segment's blocks, if they are wanted, and its line.</summary>
     private static async Task<SegmentTotals> SegmentAsync(
@@ -88,7 +100,7 @@ internal static class InspectVerb
 
     private static string Line(BlockInspection block) => string.Create(
         CultureInfo.InvariantCulture,
-        $"block {block.Number} at {block.Offset}: {(block.IsFooter ? "footer" : "data")}, {block.PayloadBytes} bytes, {block.EntryCount} entries {Entries(block)}, epoch {block.Epoch}, confirmed {block.Confirmed}, {Verdict(block)}");
+        $"block {block.Number}{(block.Key is null ? $" at {block.Offset}" : "")}: {(block.IsFooter ? "footer" : "data")}, {block.PayloadBytes} bytes, {block.EntryCount} entries {Entries(block)}, epoch {block.Epoch}, confirmed {block.Confirmed}, {Verdict(block)}");
 
     private static string Entries(BlockInspection block) => block.EntryCount > 0
         ? $"{block.First}..{block.First with { Entry = block.First.Entry + block.EntryCount - 1 }}"

@@ -22,6 +22,11 @@ internal sealed class Settings
 
     private Settings(IConfigurationRoot root, HostOptions options) => (_root, Options) = (root, options);
 
+    /// <summary>Every key that a setting may have, <c>Section:Key</c>, in any case.</summary>
+    public static IReadOnlySet<string> Keys { get; } = Scalars(typeof(HostOptions)).Select(p => p.Name)
+        .Concat(Sections.SelectMany(s => Scalars(typeof(HostOptions).GetProperty(s)!.PropertyType).Select(p => $"{s}:{p.Name}")))
+        .ToHashSet(StringComparer.OrdinalIgnoreCase);
+
     public HostOptions Options { get; private set; }
 
     /// <summary>Every setting, in the order of the options' declaration.</summary>
@@ -115,12 +120,9 @@ internal sealed class Settings
 
     private void RefuseUnknownKeys()
     {
-        var known = Scalars(typeof(HostOptions)).Select(p => p.Name)
-            .Concat(Sections.SelectMany(s => Scalars(typeof(HostOptions).GetProperty(s)!.PropertyType).Select(p => $"{s}:{p.Name}")))
-            .ToHashSet(StringComparer.OrdinalIgnoreCase);
         foreach (var (key, value) in _root.AsEnumerable())
         {
-            if (value is not null && !known.Contains(key))
+            if (value is not null && !Keys.Contains(key))
             {
                 throw MiniMilvusException.Invalid($"setting {key}: no such setting (found value '{value}'); `config` lists them all");
             }

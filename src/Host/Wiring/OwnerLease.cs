@@ -13,6 +13,9 @@ namespace MiniMilvus.Host.Wiring;
 /// </summary>
 internal sealed class OwnerLease : IAsyncDisposable
 {
+    /// <summary>Where the coordinator's ownership of a shared store lies.</summary>
+    public const string CoordinatorKey = "session/coordinator";
+
     /// <summary>The system derives a process's start from its own, which two processes read a little differently; a number is not given again that soon.</summary>
     private static readonly TimeSpan StartTimeTolerance = TimeSpan.FromSeconds(2);
 
@@ -109,7 +112,7 @@ internal sealed class OwnerLease : IAsyncDisposable
         string.Create(CultureInfo.InvariantCulture, $"{Environment.MachineName}/{process.Id}/{process.StartTime.ToUniversalTime():O}");
 
     /// <summary>False only for a process of this machine that has ended.</summary>
-    private static bool IsAlive(string owner)
+    public static bool IsAlive(string owner)
     {
         if (owner.Split('/') is not [var machine, var id, var start] || machine != Environment.MachineName || !int.TryParse(id, CultureInfo.InvariantCulture, out var number)
             || !DateTime.TryParse(start, CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind, out var began))

@@ -1,5 +1,4 @@
 using Grpc.Core;
-using Grpc.Net.Client;
 using MiniMilvus.Coordinator;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Catalog;
@@ -32,7 +31,7 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
     private readonly TimeProvider _time = TimeProvider.System;
     private readonly IStationSink _stations = NoStations.Instance;
     private readonly Belongings _owned = new();
-    private readonly List<GrpcChannel> _channels = [];
+    private readonly Connections _connections = new();
     private RoleRunner? _runner;
     private ILoggerFactory _logs = null!;
     private IMetaStore _meta = null!;
@@ -194,11 +193,7 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
         }
 
         await _owned.DisposeAsync();
-
-        foreach (var channel in _channels)
-        {
-            channel.Dispose();
-        }
+        _connections.Dispose();
     }
 
     /// <summary>Ready means: every channel of this node is open, so the first request need not wait for recovery.</summary>
@@ -238,19 +233,7 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
         }
     }
 
-    private CallInvoker Connect(string address)
-    {
-        var channel = GrpcChannel.ForAddress($"http://{address}", new GrpcChannelOptions
-        {
-            MaxReceiveMessageSize = HostLimits.MessageBytesMax, MaxSendMessageSize = HostLimits.MessageBytesMax,
-        });
-        lock (_channels)
-        {
-            _channels.Add(channel);
-        }
-
-        return channel.CreateCallInvoker();
-    }
+    private CallInvoker Connect(string address) => _connections.Connect(address);
 
     private async Task ForwardFailureAsync(RoleRunner runner) => _failed.TrySetResult(await runner.Failed);
 

@@ -37,7 +37,7 @@ internal sealed class Stores(HostOptions options, TimeProvider time, IStationSin
 
         var etcd = await EtcdMetaStore.OpenAsync(options.Etcd, time, ct);
         belongings.Add(etcd);
-        belongings.Add(await OwnerLease.AcquireAsync(etcd, "session/coordinator", options.Etcd.SessionTimeToLive, time, failed, ct));
+        belongings.Add(await OwnerLease.AcquireAsync(etcd, OwnerLease.CoordinatorKey, options.Etcd.SessionTimeToLive, time, failed, ct));
         return etcd;
     }
 
@@ -94,7 +94,7 @@ internal sealed class Stores(HostOptions options, TimeProvider time, IStationSin
         }
     }
 
-    private static S3Options S3Of(MinioOptions o) => new()
+    public static S3Options S3Of(MinioOptions o) => new()
     {
         Profile = S3Profile.Parse(o.CloudProvider),
         Endpoint = o.Address.Length == 0 ? null : Uri.TryCreate(o.Address, UriKind.Absolute, out var address)

@@ -9,6 +9,7 @@ namespace MiniMilvus.Storage.Disk;
 /// </summary>
 public sealed class FolderLock : IDisposable
 {
+    private const int AttemptsMax = 10;
     private const string LockName = "LOCK";
     private const string OwnerName = "LOCK.owner";
     private readonly FileStream _held;
@@ -23,7 +24,7 @@ public sealed class FolderLock : IDisposable
         FileStream held;
         try
         {
-            held = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            held = Open(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -38,7 +39,41 @@ public sealed class FolderLock : IDisposable
         return new FolderLock(held);
     }
 
+    /// <summary>Who has the folder now, as the lock's message names it; null when nobody has. The lock is tried for an instant, shared, and never made.</summary>
+    public static string? FindOwner(string folder)
+    {
+        try
+        {
+            using var tried = new FileStream(Path.Combine(folder, LockName), FileMode.Open, FileAccess.Read, FileShare.Read);
+            return null;
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return Owner(folder);
+        }
+    }
+
     public void Dispose() => _held.Dispose();
+
+    /// <summary>More than once: somebody may be looking (<see cref="FindOwner"/>), which takes less than a turn.</summary>
+    private static FileStream Open(string path)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            }
+            catch (IOException) when (attempt < AttemptsMax)
+            {
+                Thread.Yield();
+            }
+        }
+    }
 
     private static string Owner(string folder)
     {

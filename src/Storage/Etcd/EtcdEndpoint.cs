@@ -20,6 +20,7 @@ internal sealed class EtcdEndpoint : IDisposable
         Watch = new Wire.Watch.WatchClient(invoker);
         Lease = new Wire.Lease.LeaseClient(invoker);
         Auth = new Wire.Auth.AuthClient(invoker);
+        Maintenance = new Wire.Maintenance.MaintenanceClient(invoker);
     }
 
     /// <summary>For messages.</summary>
@@ -32,6 +33,8 @@ internal sealed class EtcdEndpoint : IDisposable
     public Wire.Lease.LeaseClient Lease { get; }
 
     public Wire.Auth.AuthClient Auth { get; }
+
+    public Wire.Maintenance.MaintenanceClient Maintenance { get; }
 
     /// <summary>It has answered as a member of the cluster that all endpoints must belong to.</summary>
     public bool IsMember

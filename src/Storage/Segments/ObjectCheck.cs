@@ -13,16 +13,35 @@ namespace MiniMilvus.Storage.Segments;
 public readonly record struct ObjectFinding(string Key, long Bytes, string? Problem);
 
 /// <summary>
-/// Reads every object of a folder through the readers that the roles use, and looks for those that metadata names. It changes nothing and may
-/// run beside the owner: what goes while it looks is no damage.
+/// Reads every object of segments and deletes through the readers that the roles use, and looks for those that metadata names. It changes
+/// nothing and may run beside the owner: what goes while it looks is no damage.
 /// </summary>
-/// <param name="metadata">All of the metadata, asked again before something is called missing; null when it cannot be had.</param>
-public sealed class ObjectCheck(LocalObjectStore store, Func<CancellationToken, ValueTask<MetaRange?>> metadata)
+public sealed class ObjectCheck
 {
-    /// <summary>Each object once, in key order, then what is missing. Throws Unavailable when the disk fails.</summary>
+    private readonly ReadOnlyObjectStore _store;
+    private readonly Func<string, CancellationToken, ValueTask<IReadOnlyList<string>>> _keys;
+    private readonly Func<CancellationToken, ValueTask<MetaRange?>> _metadata;
+    private readonly string[] _roots;
+
+    /// <param name="store">A folder's objects, all of them ours.</param>
+    /// <param name="metadata">All of the metadata, asked again before something is called missing; null when it cannot be had.</param>
+    public ObjectCheck(LocalObjectStore store, Func<CancellationToken, ValueTask<MetaRange?>> metadata) =>
+        (_store, _keys, _metadata, _roots) = (new ReadOnlyObjectStore(store), store.ListKeysAsync, metadata, [""]);
+
+    /// <param name="store">A bucket, which holds the log's blocks and perhaps what is not ours too.</param>
+    /// <param name="metadata">As of a folder.</param>
+    public ObjectCheck(IObjectStore store, Func<CancellationToken, ValueTask<MetaRange?>> metadata) =>
+        (_store, _keys, _metadata, _roots) = (new ReadOnlyObjectStore(store), (prefix, ct) => ListAsync(store, prefix, ct), metadata, [ObjectPaths.SegmentsRoot, ObjectPaths.DeletesRoot]);
+
+    /// <summary>Each object once, in the order of their keys, then what is missing. Throws Unavailable when the disk or the store fails.</summary>
     public async IAsyncEnumerable<ObjectFinding> CheckAsync([EnumeratorCancellation] CancellationToken ct)
     {
-        var keys = await store.ListKeysAsync("", ct);
+        var keys = new List<string>();
+        foreach (var root in _roots)
+        {
+            keys.AddRange(await _keys(root, ct));
+        }
+
         foreach (var key in keys)
         {
             if (await CheckAsync(key, ct) is { } finding)
@@ -32,9 +51,9 @@ public sealed class ObjectCheck(LocalObjectStore store, Func<CancellationToken, 
         }
 
         var missing = new List<string>();
-        foreach (var key in Named(await metadata(ct)).Except(keys))
+        foreach (var key in Named(await _metadata(ct)).Except(keys))
         {
-            if (!(await store.ListKeysAsync(key, ct)).Contains(key))
+            if (!(await _keys(key, ct)).Contains(key))
             {
                 missing.Add(key);
             }
@@ -42,7 +61,7 @@ public sealed class ObjectCheck(LocalObjectStore store, Func<CancellationToken, 
 
         if (missing.Count > 0)
         {
-            var still = Named(await metadata(ct));
+            var still = Named(await _metadata(ct));
             foreach (var key in missing.Where(still.Contains))
             {
                 yield return new ObjectFinding(key, 0, $"object '{key}' is named by metadata and does not exist");
@@ -56,7 +75,7 @@ public sealed class ObjectCheck(LocalObjectStore store, Func<CancellationToken, 
         var bytes = 0L;
         try
         {
-            var content = await store.GetAsync(key, ct);
+            var content = await _store.GetAsync(key, ct);
             bytes = content.Length;
             await CheckContentAsync(key, content, ct);
             return new ObjectFinding(key, bytes, null);
@@ -67,8 +86,22 @@ public sealed class ObjectCheck(LocalObjectStore store, Func<CancellationToken, 
         }
         catch (MiniMilvusException e) when (e.Kind == ErrorKind.NotFound)
         {
-            return (await store.ListKeysAsync(key, ct)).Contains(key) ? new ObjectFinding(key, bytes, $"{key}: {e.Message}") : null;
+            // A manifest that metadata does not name is being collected, its columns first.
+            return (await _keys(key, ct)).Contains(key) && (await _metadata(ct) is not { } known || Named(known).Contains(key))
+                ? new ObjectFinding(key, bytes, $"object '{key}': {e.Message}")
+                : null;
         }
+    }
+
+    private static async ValueTask<IReadOnlyList<string>> ListAsync(IObjectStore store, string prefix, CancellationToken ct)
+    {
+        var keys = new List<string>();
+        await foreach (var info in store.ListAsync(prefix, ct))
+        {
+            keys.Add(info.Key);
+        }
+
+        return keys;
     }
 
     private async ValueTask CheckContentAsync(string key, ReadOnlyMemory<byte> content, CancellationToken ct)
@@ -77,7 +110,7 @@ public sealed class ObjectCheck(LocalObjectStore store, Func<CancellationToken, 
         switch (Path.GetExtension(key))
         {
             case ".json" when ObjectPaths.ParseSegment(key) is not null:
-                var segment = await SegmentReader.OpenAsync(store, key, ct);
+                var segment = await SegmentReader.OpenAsync(_store, key, ct);
                 foreach (var file in segment.Manifest.Files)
                 {
                     await segment.ReadColumnAsync(file.Field, ct);

@@ -17,7 +17,8 @@ public sealed record SegmentFile(FieldId Field, DataType Type, string Path, long
 /// </summary>
 public sealed record SegmentManifest
 {
-    public const int CurrentVersion = 1;
+    /// <summary>Version 1 had no checksum of its own; it is still read.</summary>
+    public const int CurrentVersion = 2;
 
     public int FormatVersion { get; init; } = CurrentVersion;
     public required SegmentId Segment { get; init; }
@@ -39,10 +40,12 @@ public sealed record SegmentManifest
     [JsonIgnore]
     public long Bytes => Files.Sum(f => f.Bytes);
 
-    public byte[] Encode() => JsonSerializer.SerializeToUtf8Bytes(this, SegmentJson.Default.SegmentManifest);
+    /// <summary>JSON whose last property is the checksum of all that stands before it.</summary>
+    public byte[] Encode() => ManifestChecksum.Append(JsonSerializer.SerializeToUtf8Bytes(this, SegmentJson.Default.SegmentManifest));
 
     public static SegmentManifest Decode(ReadOnlySpan<byte> json, string name)
     {
+        var isChecked = ManifestChecksum.Require(json, name);
         SegmentManifest manifest;
         try
         {
@@ -54,9 +57,9 @@ public sealed record SegmentManifest
             throw MiniMilvusException.Corrupted($"{name}: not a manifest: {e.Message}", e);
         }
 
-        if (manifest.FormatVersion != CurrentVersion || manifest.Rows < 0 || manifest.Files.IsDefaultOrEmpty || manifest.Files.Any(f => f is null || f.Path is null))
+        if (manifest.FormatVersion is not (1 or CurrentVersion) || (manifest.FormatVersion > 1 && !isChecked) || manifest.Rows < 0 || manifest.Files.IsDefaultOrEmpty || manifest.Files.Any(f => f is null || f.Path is null))
         {
-            throw MiniMilvusException.Corrupted($"{name}: expected a manifest of version {CurrentVersion} with files, found version {manifest.FormatVersion}");
+            throw MiniMilvusException.Corrupted($"{name}: expected a manifest of version 1 or {CurrentVersion} with files and, from version 2 on, a checksum, found version {manifest.FormatVersion}{(isChecked ? "" : " without a checksum")}");
         }
 
         return manifest;

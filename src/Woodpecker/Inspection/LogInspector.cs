@@ -1,31 +1,106 @@
-using System.Globalization;
 using System.Runtime.CompilerServices;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Errors;
 using MiniMilvus.Storage.Disk;
 using MiniMilvus.Storage.Meta;
-using MiniMilvus.Woodpecker.Backends;
-using MiniMilvus.Woodpecker.Local;
+using MiniMilvus.Storage.Objects;
 using MiniMilvus.Woodpecker.Metadata;
 
 namespace MiniMilvus.Woodpecker.Inspection;
 
 /// <summary>
-/// Looks at local logs, beside their writer or without any: never writes, holds no lock. Metadata is asked anew for each answer;
-/// where it gives null the segments' files speak for themselves, which proves less: an end that no block or footer vouches for is then open.
-/// Errors: Unavailable (the disk failed). Damage is an answer, not an error.
+/// Looks at logs in a folder or in an object store, beside their writer or without any: never writes, holds no lock. Metadata is asked for each
+/// answer; where it gives null the bytes speak for themselves, which proves less: an end that no block or footer vouches for is then open.
+/// Errors: Unavailable (the disk or the store failed). Damage is an answer, not an error.
 /// </summary>
-/// <param name="disk">The data folder, whose <c>logs</c> are read.</param>
-/// <param name="metadata">Everything that metadata holds, or at least what lies under the log's own keys; null when it cannot be had.</param>
-public sealed class LogInspector(IDisk disk, Func<CancellationToken, ValueTask<MetaRange?>> metadata)
+public sealed class LogInspector
 {
-    private readonly ReadOnlyDisk _disk = new(disk);
+    private readonly ILogPlace _place;
+    private readonly Func<CancellationToken, ValueTask<MetaRange?>> _metadata;
+    private readonly Func<MetaRange, string, LogPosition> _consumed;
 
-    /// <summary>Names of all logs that metadata or a folder has, in ordinal order.</summary>
-    public async ValueTask<IReadOnlyList<string>> ListAsync(CancellationToken ct)
+    private LogInspector(ILogPlace place, Func<CancellationToken, ValueTask<MetaRange?>> metadata, Func<MetaRange, string, LogPosition>? consumed) =>
+        (_place, _metadata, _consumed) = (place, metadata, consumed ?? (static (_, _) => LogPosition.Beginning));
+
+    /// <param name="disk">The data folder, whose <c>logs</c> are read.</param>
+    /// <param name="metadata">Everything that metadata holds, or at least what lies under the log's own keys; null when it cannot be had.</param>
+    /// <param name="consumed">How far a log's consumers say in the same metadata that they have read, exclusive: that had been confirmed.</param>
+    public LogInspector(IDisk disk, Func<CancellationToken, ValueTask<MetaRange?>> metadata, Func<MetaRange, string, LogPosition>? consumed = null)
+        : this(new LocalPlace(disk), metadata, consumed)
     {
-        var names = new SortedSet<string>(await GuardAsync("list of logs", async () => await _disk.ListFoldersAsync(LocalPaths.Root, ct)), StringComparer.Ordinal);
-        if (await metadata(ct) is { } known)
+    }
+
+    /// <param name="objects">The store, whose <c>logs/</c> are read.</param>
+    /// <param name="metadata">As of a folder.</param>
+    /// <param name="options">How often, and how far apart, a request is tried.</param>
+    /// <param name="time">The clock of the tries.</param>
+    /// <param name="consumed">As of a folder.</param>
+    public LogInspector(
+        IObjectStore objects, Func<CancellationToken, ValueTask<MetaRange?>> metadata, WoodpeckerOptions options, TimeProvider time, Func<MetaRange, string, LogPosition>? consumed = null)
+        : this(new ObjectPlace(objects, options, time), metadata, consumed)
+    {
+    }
+
+    /// <summary>Names of all logs that metadata has or of which anything is kept, in ordinal order.</summary>
+    public async ValueTask<IReadOnlyList<string>> ListAsync(CancellationToken ct) => await ListAsync(await _metadata(ct), ct);
+
+    /// <summary>Every log as <see cref="InspectAsync(string, CancellationToken)"/> describes it, by one answer of the metadata; one that goes meanwhile is left out.</summary>
+    public async IAsyncEnumerable<LogInspection> InspectAllAsync([EnumeratorCancellation] CancellationToken ct)
+    {
+        var known = await _metadata(ct);
+        foreach (var name in await ListAsync(known, ct))
+        {
+            if (await TryInspectAsync(name, known, ct) is { } found)
+            {
+                yield return found;
+            }
+        }
+    }
+
+    /// <summary>What is known of a log without reading its blocks; NotFound when neither metadata nor the place has it.</summary>
+    public async ValueTask<LogInspection> InspectAsync(string log, CancellationToken ct) =>
+        await TryInspectAsync(LogKeys.Check(log), await _metadata(ct), ct) ?? throw MiniMilvusException.NotFound(ErrorReason.ChannelNotFound, $"log '{log}' does not exist");
+
+    /// <summary>
+    /// The blocks of one segment, in their order, up to its footer, its torn tail or where nothing has been written; past damage.
+    /// </summary>
+    /// <param name="payloads">False reads headers only: fast, and what lies in payloads is neither checked nor returned.</param>
+    public async IAsyncEnumerable<BlockInspection> BlocksAsync(LogInspection log, SegmentInspection segment, bool payloads, [EnumeratorCancellation] CancellationToken ct)
+    {
+        // A footer is durable before metadata completes a segment, and before the next one is made.
+        var isFinished = segment.End is not null || (segment.State is null && log.Segments.Any(s => s.Number > segment.Number));
+        var known = segment.End ?? (log.Confirmed.Segment == segment.Number ? log.Confirmed : LogPosition.Beginning);
+        var scan = await _place.OpenAsync(log.Name, segment.Number, new ScanRequest(known, isFinished, payloads), ct);
+        if (scan is null)
+        {
+            if (known.Entry > 0 && !await IsGivenUpAsync(log, segment, ct))
+            {
+                yield return new BlockInspection(
+                    log.Name, segment.Number, 0, 0, BlockVerdict.Damaged, $"expected {_place.Kept}, found none; metadata says {segment.State}, and entries below {known} had been confirmed", false, 0,
+                    new LogPosition(segment.Number, 0), 0, 0, LogPosition.Beginning, default, []);
+            }
+
+            yield break;
+        }
+
+        await using (scan)
+        {
+            await foreach (var block in scan.ReadAsync(ct))
+            {
+                if (block.Verdict == BlockVerdict.Damaged && block.Header.IsEmpty && await IsGivenUpAsync(log, segment, ct))
+                {
+                    yield break; // truncated or deleted while it was read
+                }
+
+                yield return block;
+            }
+        }
+    }
+
+    private async ValueTask<IReadOnlyList<string>> ListAsync(MetaRange? known, CancellationToken ct)
+    {
+        var names = new SortedSet<string>(await _place.ListAsync(ct), StringComparer.Ordinal);
+        if (known is not null)
         {
             names.UnionWith(known.Entries.Where(e => e.Key.StartsWith(LogKeys.Logs, StringComparison.Ordinal)).Select(e => LogKeys.NameOf(e.Key)).OfType<string>());
         }
@@ -33,72 +108,49 @@ public sealed class LogInspector(IDisk disk, Func<CancellationToken, ValueTask<M
         return [.. names];
     }
 
-    /// <summary>What is known of a log without reading its blocks; NotFound when neither metadata nor a folder has it.</summary>
-    public async ValueTask<LogInspection> InspectAsync(string log, CancellationToken ct)
+    private async ValueTask<LogInspection?> TryInspectAsync(string log, MetaRange? known, CancellationToken ct)
     {
-        LogKeys.Check(log);
-        var known = await metadata(ct);
-        var (record, segments, problem) = Records(log, known);
-        var files = await GuardAsync($"list of log '{log}'", () => FilesAsync(log, ct));
-        if (record is null && files.Count == 0 && !(await _disk.ListFoldersAsync(LocalPaths.Root, ct)).Contains(log))
+        var records = LogRecords.Of(log, known);
+        var kept = await _place.SegmentsAsync(log, ct);
+        if (records.Log is null && kept is null)
         {
-            throw MiniMilvusException.NotFound(ErrorReason.ChannelNotFound, $"log '{log}' does not exist");
+            return null;
         }
 
-        var confirmed = record?.TruncatedUntil ?? LogPosition.Beginning;
+        var confirmed = known is null ? LogPosition.Beginning : _consumed(known, log);
+        confirmed = records.Log?.TruncatedUntil > confirmed ? records.Log.TruncatedUntil : confirmed;
         var found = new List<SegmentInspection>();
-        foreach (var number in segments.Keys.Union(files.Keys).Order())
+        foreach (var number in records.Segments.Keys.Union(kept?.Keys ?? Enumerable.Empty<long>()).Order())
         {
-            var segment = segments.GetValueOrDefault(number);
+            var segment = records.Segments.GetValueOrDefault(number);
             var end = segment is { State: not LogSegmentState.Active } ? segment.End : (LogPosition?)null;
             confirmed = end > confirmed ? end.Value : confirmed;
-            found.Add(new SegmentInspection(number, segment?.State.ToString(), end, files.TryGetValue(number, out var bytes) ? bytes : null));
+            found.Add(new SegmentInspection(number, segment?.State.ToString(), end, kept is not null && kept.TryGetValue(number, out var bytes) ? bytes : null));
         }
 
         var claimed = await ClaimedAsync(log, found, confirmed, ct);
+        var problems = new[] { records.Problem, records.Log is { Deleted: true } ? null : await _place.FindFenceProblemAsync(log, ct) };
         return new LogInspection(
-            log, record?.Epoch, record?.WriterId, record?.Deleted ?? false, record?.TruncatedUntil, claimed > confirmed ? claimed : confirmed, found, problem);
+            log, records.Log?.Epoch, records.Log?.WriterId, records.Log?.Deleted ?? false, records.Log?.TruncatedUntil, claimed > confirmed ? claimed : confirmed, found,
+            [.. problems.OfType<string>()]);
     }
 
-    /// <summary>
-    /// The blocks of one segment, in the file's order, up to its footer, its torn tail or where nothing has been written; past damage.
-    /// </summary>
-    /// <param name="payloads">False reads headers only: fast, and what lies in payloads is neither checked nor returned.</param>
-    public async IAsyncEnumerable<BlockInspection> BlocksAsync(LogInspection log, SegmentInspection segment, bool payloads, [EnumeratorCancellation] CancellationToken ct)
+    /// <summary>Whether what is absent is no loss: given up by a truncation or a deletion, perhaps since metadata was read.</summary>
+    private async ValueTask<bool> IsGivenUpAsync(LogInspection log, SegmentInspection segment, CancellationToken ct)
     {
-        var file = await OpenAsync(log.Name, segment.Number, ct);
-        if (file is null)
+        if (segment.State == nameof(LogSegmentState.Truncated) || segment.End <= log.TruncatedUntil || log.IsDeleted)
         {
-            if (await IsMissedAsync(log, segment, ct))
-            {
-                yield return new BlockInspection(
-                    log.Name, segment.Number, 0, 0, BlockVerdict.Damaged, $"expected a file, found none; metadata says {segment.State} with end {segment.End}", false, 0,
-                    new LogPosition(segment.Number, 0), 0, 0, LogPosition.Beginning, default, []);
-            }
-
-            yield break;
+            return true;
         }
 
-        // A footer is durable before metadata completes a segment, and before the next one is made.
-        var isFinished = segment.End is not null || (segment.State is null && log.Segments.Any(s => s.Number > segment.Number));
-        var known = segment.End ?? (log.Confirmed.Segment == segment.Number ? log.Confirmed : LogPosition.Beginning);
-        await using var scan = new SegmentScan(file, log.Name, segment.Number, known, isFinished, payloads);
-        await foreach (var block in scan.ReadAsync(ct))
+        if (await _metadata(ct) is not { } known)
         {
-            yield return block;
-        }
-    }
-
-    /// <summary>Whether an absent file is a loss: not one that was given up, nor one that went since metadata was read.</summary>
-    private async ValueTask<bool> IsMissedAsync(LogInspection log, SegmentInspection segment, CancellationToken ct)
-    {
-        if (segment.End is not { Entry: > 0 } end || segment.State == nameof(LogSegmentState.Truncated) || end <= log.TruncatedUntil || log.IsDeleted)
-        {
-            return false;
+            return await _place.SegmentsAsync(log.Name, ct) is not { } kept || !kept.ContainsKey(segment.Number);
         }
 
-        var (record, segments, _) = Records(log.Name, await metadata(ct));
-        return record is { Deleted: false } && end > record.TruncatedUntil && segments.ContainsKey(segment.Number);
+        var records = LogRecords.Of(log.Name, known);
+        return records.Log is null or { Deleted: true } || !records.Segments.TryGetValue(segment.Number, out var now)
+            || (now.State != LogSegmentState.Active && now.End <= records.Log.TruncatedUntil);
     }
 
     /// <summary>What blocks say was confirmed: of the newest segment, or of the first one before it that says anything. Headers only.</summary>
@@ -106,94 +158,12 @@ public sealed class LogInspector(IDisk disk, Func<CancellationToken, ValueTask<M
     {
         foreach (var segment in segments.AsEnumerable().Reverse().TakeWhile(s => s.Number >= confirmed.Segment))
         {
-            var claimed = LogPosition.Beginning;
-            if (await OpenAsync(log, segment.Number, ct) is { } file)
-            {
-                await using var scan = new SegmentScan(file, log, segment.Number, LogPosition.Beginning, false, false);
-                await foreach (var block in scan.ReadAsync(ct))
-                {
-                    var says = block.IsFooter ? block.First : block.Confirmed;
-                    claimed = says > claimed ? says : claimed;
-                }
-            }
-
-            if (claimed > LogPosition.Beginning)
+            if (await _place.ClaimAsync(log, segment.Number, ct) is var claimed && claimed > LogPosition.Beginning)
             {
                 return claimed;
             }
         }
 
         return LogPosition.Beginning;
-    }
-
-    private static (LogRecord? Record, Dictionary<long, LogSegmentRecord> Segments, string? Problem) Records(string log, MetaRange? known)
-    {
-        LogRecord? record = null;
-        string? problem = null;
-        var segments = new Dictionary<long, LogSegmentRecord>();
-        foreach (var entry in known?.Entries ?? [])
-        {
-            try
-            {
-                if (entry.Key == LogKeys.Log(log))
-                {
-                    record = RecordJson.ReadLog(entry.Key, entry.Value.Span);
-                }
-                else if (entry.Key.StartsWith(LogKeys.Segments(log), StringComparison.Ordinal))
-                {
-                    var segment = RecordJson.ReadSegment(entry.Key, entry.Value.Span);
-                    segments[segment.Number] = segment;
-                }
-            }
-            catch (MiniMilvusException e) when (e.Kind == ErrorKind.Corrupted)
-            {
-                problem ??= e.Message;
-            }
-        }
-
-        return (record, segments, problem);
-    }
-
-    private async ValueTask<Dictionary<long, long>> FilesAsync(string log, CancellationToken ct)
-    {
-        var files = new Dictionary<long, long>();
-        foreach (var name in await _disk.ListFilesAsync(LocalPaths.Folder(log), ct))
-        {
-            if (name.EndsWith(LocalPaths.SegmentSuffix, StringComparison.Ordinal)
-                && long.TryParse(name.AsSpan(0, name.Length - LocalPaths.SegmentSuffix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number))
-            {
-                await using var file = await OpenAsync(log, number, ct);
-                if (file is not null)
-                {
-                    files[number] = file.Length;
-                }
-            }
-        }
-
-        return files;
-    }
-
-    private ValueTask<IDiskFile?> OpenAsync(string log, long segment, CancellationToken ct) => GuardAsync<IDiskFile?>($"open of log segment {log}/{segment}", async () =>
-    {
-        try
-        {
-            return await _disk.OpenAsync(LocalPaths.Segment(log, segment), DiskOpenMode.Read, ct);
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            return null;
-        }
-    });
-
-    private static async ValueTask<T> GuardAsync<T>(string what, Func<ValueTask<T>> call)
-    {
-        try
-        {
-            return await call();
-        }
-        catch (IOException e)
-        {
-            throw DiskErrors.ToUnavailable(e, what);
-        }
     }
 }

@@ -30,8 +30,7 @@ internal sealed class DiskSpaceGuard(IDisk disk, WoodpeckerOptions options, Time
 
             (_looked, _lookedAt) = (true, time.GetTimestamp());
             var (free, total) = disk.Space();
-            var used = total <= 0 ? 0 : 1 - ((double)free / total);
-            return _refusal = free < options.DiskFreeBytesMin || used > options.DiskUsedFractionMax
+            return _refusal = options.RefusesWith(free, total)
                 ? $"the log's disk is nearly full: expected at least {options.DiskFreeBytesMin} bytes free and at most {options.DiskUsedFractionMax:P0} used, found {free} of {total} free; append again when there is room"
                 : null;
         }

@@ -14,7 +14,7 @@ namespace MiniMilvus.Woodpecker.Local;
 /// </summary>
 internal sealed class EpochFile : IEpochGuard
 {
-    private const int Bytes = 32;
+    public const int Bytes = 32;
     private readonly IDiskFile _file;
     private readonly LogMetadata _metadata;
     private readonly string _log;
@@ -81,7 +81,8 @@ internal sealed class EpochFile : IEpochGuard
         return bytes;
     }
 
-    private static Term? Decode(ReadOnlySpan<byte> bytes) =>
+    /// <summary>Null when these bytes do not verify.</summary>
+    public static Term? Decode(ReadOnlySpan<byte> bytes) =>
         bytes.Length == Bytes && bytes.StartsWith(Magic) && BinaryPrimitives.ReadUInt32LittleEndian(bytes[28..]) == Crc32C.Of(bytes[..28])
             ? new Term(BinaryPrimitives.ReadInt64LittleEndian(bytes[8..]))
             : null;

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text;
 using MiniMilvus.Conformance.Support;
 using MiniMilvus.Core;
+using MiniMilvus.Core.Errors;
 using MiniMilvus.Storage.Checksums;
 using MiniMilvus.Storage.Disk;
 using MiniMilvus.Storage.Meta;
@@ -37,13 +38,29 @@ public sealed class GoldenTests
     }
 
     [Fact]
-    public async Task A_manifest_of_version_1_still_opens_and_is_still_written()
+    public async Task A_manifest_of_version_1_still_opens_and_one_of_version_2_is_still_written()
     {
         var origin = new SegmentOrigin(
             new SegmentId(7), new CollectionId(100), new PartitionId(2), new VChannel("by-dev-0_100v0"), 3, new Term(5), 1, new LogPosition(1, 2), new LogPosition(3, 4));
         var (manifest, _) = await SegmentWriter.WriteAsync(new MemoryObjectStore(), origin, Sample.Rows(), new long[] { 30, 10, 20 }, CancellationToken.None);
-        var golden = await GoldenAsync("manifest.json", manifest.Encode());
+        var golden = await GoldenAsync("manifest-2.json", manifest.Encode());
         Assert.Equal(manifest.Encode(), SegmentManifest.Decode(golden, "golden").Encode());
+        var old = SegmentManifest.Decode(await File.ReadAllBytesAsync(Path.Combine(Folder, "manifest.json")), "golden");
+        Assert.Equal(1, old.FormatVersion);
+        Assert.Equal(manifest.Encode(), (old with { FormatVersion = SegmentManifest.CurrentVersion }).Encode());
+    }
+
+    [Fact]
+    public async Task Every_flipped_bit_of_a_manifest_is_seen()
+    {
+        var golden = await File.ReadAllBytesAsync(Path.Combine(Folder, "manifest-2.json"));
+        for (var bit = 0; bit < 8 * golden.Length; bit++)
+        {
+            var hurt = golden.ToArray();
+            hurt[bit / 8] ^= (byte)(1 << (bit % 8));
+            var error = Assert.Throws<MiniMilvusException>(() => SegmentManifest.Decode(hurt, "golden"));
+            Assert.Equal(ErrorKind.Corrupted, error.Kind);
+        }
     }
 
     [Fact]

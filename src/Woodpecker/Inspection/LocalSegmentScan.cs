@@ -11,11 +11,11 @@ namespace MiniMilvus.Woodpecker.Inspection;
 /// All blocks of one segment's file, past damage too. What does not verify is judged as recovery and readers judge it (W16): by what later
 /// blocks and metadata say was confirmed. A writer may be at work: a place is looked at again after something behind it vouched for it.
 /// </summary>
-internal sealed class SegmentScan(IDiskFile file, string log, long segment, LogPosition known, bool isFinished, bool payloads) : IAsyncDisposable
+internal sealed class LocalSegmentScan(IDiskFile file, string log, long segment, ScanRequest request) : ISegmentScan
 {
     private const int ReadBytes = 1024 * 1024;
     private readonly LocalSegmentReader _reader = new(file, log, segment, ReadBytes);
-    private LogPosition _known = known;
+    private LogPosition _known = request.Known;
 
     public async IAsyncEnumerable<BlockInspection> ReadAsync([EnumeratorCancellation] CancellationToken ct)
     {
@@ -50,7 +50,7 @@ internal sealed class SegmentScan(IDiskFile file, string log, long segment, LogP
             {
                 yield return await DescribeAsync(read, BlockVerdict.Damaged, $"expected entry {next.Entry}, found {found}; entries below {_known} had been confirmed", offset, ct);
             }
-            else if (isFinished)
+            else if (request.IsFinished)
             {
                 yield return await DescribeAsync(read, BlockVerdict.Damaged, $"expected a block or the footer, found {found}; the segment was finished", offset, ct);
             }
@@ -82,7 +82,7 @@ internal sealed class SegmentScan(IDiskFile file, string log, long segment, LogP
         return (number, offset, read);
     }
 
-    private ValueTask<BlockRead> LookAsync(CancellationToken ct) => _reader.NextAsync(payloads ? 0 : long.MaxValue, ct);
+    private ValueTask<BlockRead> LookAsync(CancellationToken ct) => _reader.NextAsync(request.Payloads ? 0 : long.MaxValue, ct);
 
     private async ValueTask RaiseAsync(CancellationToken ct)
     {

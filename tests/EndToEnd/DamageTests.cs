@@ -1,0 +1,124 @@
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace MiniMilvus.EndToEnd;
+
+/// <summary>Each kind of file of a data folder, broken on purpose: verify names it and ends with 1; what is torn above confirmed is no damage.</summary>
+public sealed class DamageTests
+{
+    [Fact]
+    public async Task Every_kind_of_file_that_is_flipped_cut_or_deleted_is_named()
+    {
+        using var folder = new DataFolder();
+        var ledger = new Ledger("hurt");
+        await using (var server = await ServerProcess.StartAsync(folder.Data, "--woodpecker.segmentBytesMax", "60000", "--streamingnode.truncationInterval", "01:00:00", "--streamingnode.segmentRowsMax", "2000"))
+        {
+            using var client = server.Connect();
+            await ledger.CreateAsync(client);
+            for (var batch = 0; batch < 4; batch++)
+            {
+                Assert.True(await ledger.InsertAsync(client, batch * Ledger.BatchRows));
+            }
+
+            await ledger.DeleteAsync(client, [5, 6, 7]);
+            await client.GetCollection("hurt").FlushAsync();
+            await WaitUntilCommittedAsync(folder, "*.idx", "*.del", "manifest-*.json");
+            Assert.True(await ledger.InsertAsync(client, 4 * Ledger.BatchRows));
+            await server.KillAsync();
+        }
+
+        var (code, text) = await Verbs.RunAsync("verify", "--data", folder.Data);
+        Assert.True(code == 0, text);
+        var logFolder = Directory.GetDirectories(Path.Combine(folder.Data, "logs")).MaxBy(d => Directory.GetFiles(d, "*.wal").Length)!;
+        var (segment, log) = (Path.Combine(logFolder, "00000000.wal"), Path.GetFileName(logFolder));
+        var length = (int)new FileInfo(segment).Length;
+        var (shown, blocks) = (await Verbs.RunAsync("inspect", "log", log, "--data", folder.Data, "--segment", "0")).Output switch { var s => (s, Regex.Matches(s, @"block (\d+) at (\d+): data")) };
+        Assert.True(blocks.Count > 1, shown);
+        var offset = int.Parse(blocks[1].Groups[2].Value);
+
+        var where = $"log '{log}', segment 0, block {{0}}, offset {{1}}";
+        await HurtAsync(segment, offset + 20, string.Format(where, 1, offset));          // a block's header
+        await HurtAsync(segment, offset + 64 + 9, string.Format(where, 1, offset));      // its payload
+        await HurtAsync(segment, length - 30, $"log '{log}', segment 0, block {blocks.Count}, offset {length - 64}"); // the footer
+        await HurtAsync(segment, 10, string.Format(where, 0, 0));                        // the file's own header
+        await CutAsync(segment, offset + 30, string.Format(where, 1, offset));
+        await LoseAsync(segment, $"log '{log}', segment 0, ");
+        var epoch = Path.Combine(logFolder, "EPOCH");
+        await HurtAsync(epoch, 9, $"file logs/{log}/EPOCH");
+        await CutAsync(epoch, 8, $"file logs/{log}/EPOCH");
+        await LoseAsync(epoch, $"file logs/{log}/EPOCH");
+        foreach (var kind in new[] { "*.col", "*.del", "*.idx", "manifest-*.json" })
+        {
+            var file = Find(folder, kind);
+            var key = Path.GetRelativePath(Path.Combine(folder.Data, "objects"), file);
+            await HurtAsync(file, 40, key);
+            await CutAsync(file, (int)new FileInfo(file).Length / 2, key);
+            await LoseAsync(file, key);
+        }
+
+        var meta = Find(folder, "journal-*");
+        await HurtAsync(meta, 70, "metadata in folder");
+        var lost = folder.Data + "-meta";
+        Directory.Move(Path.Combine(folder.Data, "meta"), lost);
+        (code, text) = await Verbs.RunAsync("verify", "--data", folder.Data);
+        Assert.Equal(1, code);
+        Assert.Contains("DAMAGED expected a metadata store in folder", text, StringComparison.Ordinal);
+        Directory.Move(lost, Path.Combine(folder.Data, "meta"));
+
+        // The newest segment ends in what was half written when the power went.
+        var open = Directory.GetFiles(logFolder, "*.wal").Max(StringComparer.Ordinal)!;
+        var bytes = await File.ReadAllBytesAsync(open);
+        var end = Array.FindLastIndex(bytes, b => b != 0) + 1;
+        await File.WriteAllBytesAsync(open, [.. bytes[..end], .. "WPBK half of a block"u8]);
+        (code, text) = await Verbs.RunAsync("verify", "--data", folder.Data);
+        Assert.True(code == 0 && text.Contains(" 1 torn tails;", StringComparison.Ordinal), text);
+        await File.WriteAllBytesAsync(open, bytes);
+
+        async Task HurtAsync(string file, int at, string named)
+        {
+            var whole = await File.ReadAllBytesAsync(file);
+            Verbs.Flip(file, at);
+            await VerifyAsync(file, $"flip at {at}", named);
+            await File.WriteAllBytesAsync(file, whole);
+        }
+
+        async Task CutAsync(string file, int at, string named)
+        {
+            var whole = await File.ReadAllBytesAsync(file);
+            await File.WriteAllBytesAsync(file, whole[..at]);
+            await VerifyAsync(file, $"cut at {at}", named);
+            await File.WriteAllBytesAsync(file, whole);
+        }
+
+        async Task LoseAsync(string file, string named)
+        {
+            File.Move(file, folder.Data + "-lost");
+            await VerifyAsync(file, "loss", named.Replace("file logs", "the file logs", StringComparison.Ordinal));
+            File.Move(folder.Data + "-lost", file);
+        }
+
+        async Task VerifyAsync(string file, string how, string named)
+        {
+            var before = Verbs.Hashes(folder.Data);
+            var (found, said) = await Verbs.RunAsync("verify", "--data", folder.Data);
+            Assert.True(found == 1 && said.Split('\n').Any(l => l.StartsWith("DAMAGED ", StringComparison.Ordinal) && l.Contains(named, StringComparison.Ordinal)), $"{how} of {file}, expected '{named}': exit code {found}\n{said}");
+            Assert.Equal(before, Verbs.Hashes(folder.Data));
+        }
+    }
+
+    private static string Find(DataFolder folder, string pattern) => Directory.GetFiles(folder.Data, pattern, SearchOption.AllDirectories).Order(StringComparer.Ordinal).First();
+
+    /// <summary>Until the metadata names the first file of each kind.</summary>
+    private static async Task WaitUntilCommittedAsync(DataFolder folder, params string[] patterns)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (!patterns.All(IsCommitted))
+        {
+            await Task.Delay(50, limit.Token);
+        }
+
+        bool IsCommitted(string pattern) => Directory.GetFiles(folder.Data, pattern, SearchOption.AllDirectories).Min(StringComparer.Ordinal) is { } file
+            && Directory.GetFiles(Path.Combine(folder.Data, "meta"), "journal-*").Any(journal =>
+                Encoding.Latin1.GetString(File.ReadAllBytes(journal)).Contains(Path.GetRelativePath(Path.Combine(folder.Data, "objects"), file), StringComparison.Ordinal));
+    }
+}
