@@ -94,7 +94,7 @@ internal static class SealedFile
         var footer = bytes[^FooterBytes..];
         var expected = BinaryPrimitives.ReadUInt32LittleEndian(footer);
         var found = Crc32C.Mask(Crc32C.Of(bytes[..^FooterBytes]));
-        if (expected != found || !footer[8..].SequenceEqual(EndMagic))
+        if (expected != found || footer[4..8].ContainsAnyExcept((byte)0) || !footer[8..].SequenceEqual(EndMagic))
         {
             throw MiniMilvusException.Corrupted($"{name}: expected checksum {expected:x8}, found {found:x8} over {bytes.Length - FooterBytes} bytes");
         }
