@@ -1,5 +1,6 @@
 using MiniMilvus.Coordinator;
 using MiniMilvus.DataNode;
+using MiniMilvus.Host.Verifying;
 using MiniMilvus.Proxy;
 using MiniMilvus.QueryNode;
 using MiniMilvus.StreamingNode;
@@ -54,6 +55,7 @@ public sealed record HostOptions
 
     public MinioOptions Minio { get; init; } = new();
     public EtcdSettings Etcd { get; init; } = new();
+    public ScrubOptions Scrub { get; init; } = new();
     public CoordinatorOptions Coordinator { get; init; } = new();
     public ProxyOptions Proxy { get; init; } = new();
     public StreamingNodeOptions StreamingNode { get; init; } = new();

@@ -11,4 +11,13 @@ internal static partial class Log
 
     [LoggerMessage(1002, LogLevel.Information, "stopped")]
     public static partial void Stopped(ILogger logger);
+
+    [LoggerMessage(1003, LogLevel.Error, "scrub: damaged: {Problem}")]
+    public static partial void Damaged(ILogger logger, string problem);
+
+    [LoggerMessage(1004, LogLevel.Information, "scrub: {Blocks} blocks and {Objects} objects read, {Damaged} damaged")]
+    public static partial void Scrubbed(ILogger logger, long blocks, long objects, int damaged);
+
+    [LoggerMessage(1005, LogLevel.Warning, "scrub: this round ended early: {Reason}")]
+    public static partial void ScrubEndedEarly(ILogger logger, string reason);
 }

@@ -1,6 +1,6 @@
 using MiniMilvus.Core.Errors;
+using MiniMilvus.Host.Verifying;
 using MiniMilvus.Storage.Catalog;
-using MiniMilvus.Woodpecker.Inspection;
 
 namespace MiniMilvus.Host.Cli;
 
@@ -13,40 +13,19 @@ internal static class VerifyVerb
     public static async Task<int> RunAsync(HostOptions options, TextWriter output, TimeProvider time, CancellationToken ct)
     {
         await using var place = await DataPlace.OpenAsync(options, output, time, ct);
-        long logs = 0, segments = 0, blocks = 0, entries = 0, torn = 0, objects = 0, bytes = 0, damages = 0;
+        var (run, damages) = (new Verification(place.Logs, place.Objects), 0L);
         var said = new HashSet<string>(StringComparer.Ordinal);
         await SayAsync(await FindDamagedRecordAsync(place, ct));
-        await foreach (var log in place.Logs.InspectAllAsync(ct))
+        await foreach (var found in run.RunAsync(ct))
         {
-            logs++;
-            foreach (var problem in log.Problems)
-            {
-                await SayAsync(problem);
-            }
-
-            foreach (var segment in log.Segments)
-            {
-                segments++;
-                await foreach (var block in place.Logs.BlocksAsync(log, segment, payloads: true, ct))
-                {
-                    (blocks, entries) = (blocks + 1, entries + block.Entries.Count);
-                    torn += block.Verdict == BlockVerdict.TornTail ? 1 : 0;
-                    await SayAsync(block.Verdict == BlockVerdict.Damaged ? $"{block.Where}: {block.Problem}" : null);
-                }
-            }
-        }
-
-        await foreach (var found in place.Objects.CheckAsync(ct))
-        {
-            (objects, bytes) = (objects + 1, bytes + found.Bytes);
             await SayAsync(found.Problem);
         }
 
         // A folder's own metadata lies beside its log: it is lost, not out of reach.
-        var isLost = place.IsLocal && options is { MetaType: MetaType.Embedded, CoordinatorAddress: "" } && logs + objects > 0;
+        var isLost = place.IsLocal && options is { MetaType: MetaType.Embedded, CoordinatorAddress: "" } && run.Logs + run.Objects > 0;
         await SayAsync(place.Metadata.Damage ?? (isLost ? place.Metadata.Unreachable : null));
         await output.WriteLineAsync(FormattableString.Invariant(
-            $"verified {logs} logs, {segments} log segments, {blocks} blocks, {entries} entries, {torn} torn tails; {objects} objects, {bytes} bytes; {damages} damaged"));
+            $"verified {run.Logs} logs, {run.Segments} log segments, {run.Blocks} blocks, {run.Entries} entries, {run.TornTails} torn tails; {run.Objects} objects, {run.ObjectBytes} bytes; {damages} damaged"));
         if (damages == 0 && place.Metadata.Unreachable is { } unreachable)
         {
             await output.WriteLineAsync($"INCOMPLETE without metadata nothing tells what should be there: {unreachable}");

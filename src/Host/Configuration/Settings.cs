@@ -15,7 +15,7 @@ internal sealed record EffectiveSetting(string Key, string Value, string Source)
 internal sealed class Settings
 {
     private const string EnvironmentPrefix = "MINIMILVUS__";
-    private static readonly string[] Sections = ["Minio", "Etcd", "Coordinator", "Proxy", "StreamingNode", "QueryNode", "DataNode", "Woodpecker"];
+    private static readonly string[] Sections = ["Minio", "Etcd", "Scrub", "Coordinator", "Proxy", "StreamingNode", "QueryNode", "DataNode", "Woodpecker"];
 
     private readonly IConfigurationRoot _root;
     private readonly List<EffectiveSetting> _effective = [];

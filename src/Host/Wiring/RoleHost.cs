@@ -6,7 +6,9 @@ using MiniMilvus.Core.Errors;
 using MiniMilvus.Core.Events;
 using MiniMilvus.Core.Streaming;
 using MiniMilvus.DataNode;
+using MiniMilvus.Host.Cli;
 using MiniMilvus.Host.Remote;
+using MiniMilvus.Host.Verifying;
 using MiniMilvus.Proxy;
 using MiniMilvus.Proxy.Grpc;
 using MiniMilvus.Proxy.Reading;
@@ -16,9 +18,11 @@ using MiniMilvus.Storage.Catalog;
 using MiniMilvus.Storage.Disk;
 using MiniMilvus.Storage.Meta;
 using MiniMilvus.Storage.Objects;
+using MiniMilvus.Storage.Segments;
 using MiniMilvus.StreamingNode;
 using MiniMilvus.StreamingNode.Reading;
 using MiniMilvus.Woodpecker;
+using MiniMilvus.Woodpecker.Inspection;
 
 namespace MiniMilvus.Host.Wiring;
 
@@ -137,6 +141,7 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
         if (_coordinatorRole is not null)
         {
             runner.Start("coordinator", _coordinatorRole.RunAsync);
+            StartScrub(runner);
         }
 
         var reader = new TailingLogReader(_woodpecker, resolver, _time, _stations);
@@ -231,6 +236,32 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
                 await Task.Delay(HostLimits.LoadPoll, _time, ct);
             }
         }
+    }
+
+    /// <summary>Beside the coordinator, so that a deployment has one.</summary>
+    private void StartScrub(RoleRunner runner)
+    {
+        if (options.StorageType == StorageType.Remote && !options.Scrub.Remote)
+        {
+            return;
+        }
+
+        var scrub = new Scrub(Begin, options.Scrub, _time, _logs.CreateLogger("MiniMilvus.Host"));
+        _owned.Add(scrub);
+        runner.Start("scrub", scrub.RunAsync);
+
+        Verification Begin()
+        {
+            if (options.StorageType == StorageType.Remote)
+            {
+                return new(new LogInspector(_objects, MetadataAsync, options.Woodpecker, _time, MetadataView.ConsumedOf), new ObjectCheck(_objects, MetadataAsync));
+            }
+
+            var folder = new ReadOnlyDisk(new RealDisk(options.DataFolder));
+            return new(new LogInspector(folder, MetadataAsync, MetadataView.ConsumedOf), new ObjectCheck(LocalObjectStore.View(folder, "objects"), MetadataAsync));
+        }
+
+        async ValueTask<MetaRange?> MetadataAsync(CancellationToken ct) => await _meta.RangeAsync("", ct);
     }
 
     private CallInvoker Connect(string address) => _connections.Connect(address);
