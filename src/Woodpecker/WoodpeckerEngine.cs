@@ -26,6 +26,8 @@ public abstract class WoodpeckerEngine : IWoodpecker
         _epochs = new EpochWatch(metadata, options, time);
     }
 
+    internal ReadMetrics Reads => _logs.Reads;
+
     public async ValueTask CreateAsync(string log, CancellationToken ct)
     {
         LogKeys.Check(log);
@@ -145,6 +147,7 @@ public abstract class WoodpeckerEngine : IWoodpecker
         }
 
         await _backend.DisposeAsync();
+        _logs.Reads.Dispose();
         GC.SuppressFinalize(this);
     }
 
@@ -182,7 +185,7 @@ public abstract class WoodpeckerEngine : IWoodpecker
 
         var newest = segments[^1].Record;
         var known = newest.State == LogSegmentState.Active ? new LogPosition(newest.Number, 0) : newest.End;
-        if (newest.State != LogSegmentState.Active || await _backend.OpenSegmentAsync(log, newest.Number, ct) is not { } reader)
+        if (newest.State != LogSegmentState.Active || await _backend.OpenSegmentAsync(log, newest, ct) is not { } reader)
         {
             return known;
         }

@@ -41,6 +41,12 @@ public sealed record WoodpeckerOptions
     /// <summary>How much of a log a reader takes from a file at once.</summary>
     public int ReadBytes { get; init; } = 1024 * 1024;
 
+    /// <summary>On object storage: requests of one reader that are on their way, or answered before their turn, at once; 0 gets one object after the other.</summary>
+    public int ReadsAheadMax { get; init; } = 16;
+
+    /// <summary>What all readers of a process may hold of objects before their turn; beyond it each reads one after the other.</summary>
+    public long ReadAheadBytesMax { get; init; } = 128 * 1024 * 1024;
+
     /// <summary>Recent entries kept in memory for each log that has a reader beside its writer.</summary>
     public int TailBytesMax { get; init; } = 8 * 1024 * 1024;
 

@@ -30,8 +30,8 @@ internal interface ILogBackend : IAsyncDisposable
 
     ValueTask<ISegmentWriter> CreateSegmentAsync(string log, long segment, Term epoch, CancellationToken ct);
 
-    /// <summary>Null when there is no such segment.</summary>
-    ValueTask<ISegmentReader?> OpenSegmentAsync(string log, long segment, CancellationToken ct);
+    /// <summary>Null when there is no such segment. The record is as metadata had it when the caller looked; the segment may have gone on since.</summary>
+    ValueTask<ISegmentReader?> OpenSegmentAsync(string log, LogSegmentRecord segment, CancellationToken ct);
 
     /// <summary>Whether a segment has been born, without asking the metadata; false may mean "empty so far".</summary>
     ValueTask<bool> SegmentExistsAsync(string log, long segment, CancellationToken ct);

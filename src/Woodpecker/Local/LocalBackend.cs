@@ -31,12 +31,12 @@ internal sealed class LocalBackend(IDisk disk, LogMetadata metadata, WoodpeckerO
     public ValueTask<ISegmentWriter> CreateSegmentAsync(string log, long segment, Term epoch, CancellationToken ct) => GuardAsync<ISegmentWriter>(
         $"create of log segment {log}/{segment}", async () => await LocalSegmentWriter.CreateAsync(disk, log, segment, epoch, options, ct));
 
-    public ValueTask<ISegmentReader?> OpenSegmentAsync(string log, long segment, CancellationToken ct) => GuardAsync<ISegmentReader?>($"open of log segment {log}/{segment}", async () =>
+    public ValueTask<ISegmentReader?> OpenSegmentAsync(string log, LogSegmentRecord segment, CancellationToken ct) => GuardAsync<ISegmentReader?>($"open of log segment {log}/{segment.Number}", async () =>
     {
         try
         {
-            var file = await disk.OpenAsync(LocalPaths.Segment(log, segment), DiskOpenMode.Read, ct);
-            return new LocalSegmentReader(file, log, segment, options.ReadBytes);
+            var file = await disk.OpenAsync(LocalPaths.Segment(log, segment.Number), DiskOpenMode.Read, ct);
+            return new LocalSegmentReader(file, log, segment.Number, options.ReadBytes);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {

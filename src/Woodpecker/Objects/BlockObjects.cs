@@ -34,13 +34,18 @@ internal sealed class BlockObjects(IObjectStore store, WoodpeckerOptions options
     }
 
     /// <summary>Null when absent, which is never said of a store that did not answer (W11).</summary>
-    public async ValueTask<ReadOnlyMemory<byte>?> GetAsync(string key, CancellationToken ct)
+    public ValueTask<ReadOnlyMemory<byte>?> GetAsync(string key, CancellationToken ct) => TryAsync(() => store.GetAsync(key, ct), ct);
+
+    /// <summary>A block's header alone, or what there is of it; null when absent.</summary>
+    public ValueTask<ReadOnlyMemory<byte>?> GetHeaderAsync(string key, CancellationToken ct) => TryAsync(() => store.GetRangeAsync(key, 0, BlockHeader.Bytes, ct), ct);
+
+    private async ValueTask<ReadOnlyMemory<byte>?> TryAsync(Func<ValueTask<ReadOnlyMemory<byte>>> get, CancellationToken ct)
     {
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                return await store.GetAsync(key, ct);
+                return await get();
             }
             catch (MiniMilvusException e) when (e.Kind == ErrorKind.NotFound)
             {
@@ -50,6 +55,20 @@ internal sealed class BlockObjects(IObjectStore store, WoodpeckerOptions options
             {
                 await Task.Delay(options.ObjectRetryDelay, time, ct);
             }
+        }
+    }
+
+    /// <summary>An object's first bytes, by one request.</summary>
+    public async ValueTask<AheadAnswer> GetAheadAsync(string key, int bytesMax, CancellationToken ct)
+    {
+        try
+        {
+            var bytes = await store.GetRangeAsync(key, 0, bytesMax, ct);
+            return new(true, bytes.Length < bytesMax ? bytes : (ReadOnlyMemory<byte>?)null);
+        }
+        catch (MiniMilvusException e) when (e.Kind == ErrorKind.NotFound)
+        {
+            return default;
         }
     }
 

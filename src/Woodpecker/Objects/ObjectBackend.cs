@@ -14,6 +14,7 @@ namespace MiniMilvus.Woodpecker.Objects;
 internal sealed class ObjectBackend(IObjectStore store, LogMetadata metadata, WoodpeckerOptions options, TimeProvider time) : ILogBackend
 {
     private readonly BlockObjects _objects = new(store, options, time);
+    private readonly ReadBudget _readAhead = new(options.ReadAheadBytesMax);
 
     public int GroupsInFlightMax => options.ObjectGroupsInFlightMax;
 
@@ -29,7 +30,7 @@ internal sealed class ObjectBackend(IObjectStore store, LogMetadata metadata, Wo
 
     public async ValueTask<long> RecoverSegmentAsync(string log, LogSegmentRecord segment, Term epoch, CancellationToken ct)
     {
-        var reader = new ObjectSegmentReader(_objects, log, segment.Number);
+        await using var reader = NewReader(log, segment.Number, isFinished: false);
         while (true)
         {
             var read = await reader.NextAsync(0, ct);
@@ -55,7 +56,8 @@ internal sealed class ObjectBackend(IObjectStore store, LogMetadata metadata, Wo
     public ValueTask<ISegmentWriter> CreateSegmentAsync(string log, long segment, Term epoch, CancellationToken ct) =>
         new(new ObjectSegmentWriter(_objects, log, segment, epoch));
 
-    public ValueTask<ISegmentReader?> OpenSegmentAsync(string log, long segment, CancellationToken ct) => new(new ObjectSegmentReader(_objects, log, segment));
+    public ValueTask<ISegmentReader?> OpenSegmentAsync(string log, LogSegmentRecord segment, CancellationToken ct) =>
+        new(NewReader(log, segment.Number, segment.State != LogSegmentState.Active));
 
     public ValueTask<bool> SegmentExistsAsync(string log, long segment, CancellationToken ct) => _objects.ExistsAsync(ObjectPaths.Block(log, segment, 0), ct);
 
@@ -64,6 +66,9 @@ internal sealed class ObjectBackend(IObjectStore store, LogMetadata metadata, Wo
     public ValueTask DeleteLogAsync(string log, CancellationToken ct) => _objects.DeleteAllAsync(ObjectPaths.Log(log), ct);
 
     public ValueTask DisposeAsync() => default;
+
+    private ObjectSegmentReader NewReader(string log, long segment, bool isFinished) =>
+        new(_objects, log, segment, source => new BlockPrefetch(source, _readAhead, options.ReadsAheadMax, isFinished ? options.ReadsAheadMax : 1, units: 0));
 
     /// <summary>
     /// A put under a free number already proves that no footer came first. What it cannot tell is that the whole log has been deleted, and

@@ -6,21 +6,42 @@ using MiniMilvus.Woodpecker.Blocks;
 namespace MiniMilvus.Woodpecker.Objects;
 
 /// <summary>Reads a segment's blocks by number. An object is there whole or not at all, so one that does not verify is damaged, never torn.</summary>
-internal sealed class ObjectSegmentReader(BlockObjects objects, string log, long segment) : ISegmentReader
+internal sealed class ObjectSegmentReader : ISegmentReader, IPrefetchSource
 {
+    private const int ReserveBytesMin = 64 * 1024;
+    private readonly BlockObjects _objects;
+    private readonly string _log;
+    private readonly long _segment;
+    private readonly BlockPrefetch _prefetch;
+    private int _usualBytes;
+    private bool _isPlaced;
+
+    public ObjectSegmentReader(BlockObjects objects, string log, long segment, Func<IPrefetchSource, BlockPrefetch> prefetch)
+    {
+        (_objects, _log, _segment) = (objects, log, segment);
+        _prefetch = prefetch(this);
+    }
+
     public long BlockNumber { get; private set; }
 
     public long NextEntry { get; private set; }
 
     public async ValueTask<BlockRead> NextAsync(long fromEntry, CancellationToken ct)
     {
+        if (!_isPlaced)
+        {
+            (BlockNumber, NextEntry) = await BlockSearch.FindAsync(_objects, _log, _segment, fromEntry, ct);
+            _isPlaced = true;
+        }
+
         var where = Where();
-        if (await objects.GetAsync(ObjectPaths.Block(log, segment, BlockNumber), ct) is not { } bytes)
+        if (await _prefetch.TakeAsync(BlockNumber, ct) is not { } bytes)
         {
             return new(BlockReadKind.NotYet, default, null, where);
         }
 
-        if (!BlockHeader.TryRead(bytes.Span, log, BlockNumber, out var header) || header.Segment != segment || header.FirstEntry != NextEntry)
+        _usualBytes = Math.Max(bytes.Length, _usualBytes - (_usualBytes / 8));
+        if (!BlockHeader.TryRead(bytes.Span, _log, BlockNumber, out var header) || header.Segment != _segment || header.FirstEntry != NextEntry)
         {
             return new(BlockReadKind.Bad, header, null, where);
         }
@@ -41,9 +62,18 @@ internal sealed class ObjectSegmentReader(BlockObjects objects, string log, long
     }
 
     public async ValueTask<LogPosition> FindConfirmedAheadAsync(CancellationToken ct) =>
-        await objects.ExistsAsync(ObjectPaths.Block(log, segment, BlockNumber), ct) ? LogPosition.Max : LogPosition.Beginning;
+        await _objects.ExistsAsync(ObjectPaths.Block(_log, _segment, BlockNumber), ct) ? LogPosition.Max : LogPosition.Beginning;
 
-    public ValueTask DisposeAsync() => default;
+    public ValueTask DisposeAsync() => _prefetch.DisposeAsync();
 
-    public string Where() => string.Create(CultureInfo.InvariantCulture, $"log '{log}', segment {segment}, block {BlockNumber}, offset 0 of its object");
+    public string Where() => string.Create(CultureInfo.InvariantCulture, $"log '{_log}', segment {_segment}, block {BlockNumber}, offset 0 of its object");
+
+    /// <summary>Blocks of a log are mostly alike: room for one twice as large as the larger ones of late.</summary>
+    int IPrefetchSource.ReserveFor(long unit) => Math.Max(ReserveBytesMin, _usualBytes > int.MaxValue / 2 ? int.MaxValue : 2 * _usualBytes);
+
+    ValueTask<AheadAnswer> IPrefetchSource.GetAheadAsync(long unit, int bytesMax, CancellationToken ct) =>
+        _objects.GetAheadAsync(ObjectPaths.Block(_log, _segment, unit), bytesMax, ct);
+
+    ValueTask<ReadOnlyMemory<byte>?> IPrefetchSource.GetAsync(long unit, CancellationToken ct) =>
+        _objects.GetAsync(ObjectPaths.Block(_log, _segment, unit), ct);
 }

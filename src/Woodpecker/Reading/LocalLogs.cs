@@ -10,6 +10,8 @@ internal sealed class LocalLogs
     private readonly ConcurrentDictionary<string, State> _logs = new(StringComparer.Ordinal);
     private readonly AsyncSignal _opened = new();
 
+    public ReadMetrics Reads { get; } = new();
+
     /// <summary>The tail of a writer that lives here; null when there is none.</summary>
     public LogTail? TailOf(string log) => _logs.TryGetValue(log, out var state) && state.Tail is { IsClosed: false } tail ? tail : null;
 

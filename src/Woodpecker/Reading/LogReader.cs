@@ -18,6 +18,7 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
     private LogPosition _position;
     private LogPosition _confirmed;
     private int _looks;
+    private bool _isAtTail;
 
     /// <summary>The segment this reader stands in; its file is not collected (W12).</summary>
     public long Segment => Volatile.Read(ref _segment);
@@ -96,6 +97,8 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
 
         if (tail.Find(_position) is { } block)
         {
+            logs.Reads.Tail();
+            _isAtTail = true;
             return block;
         }
 
@@ -150,6 +153,8 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
         if (await ReadAsync(cursor, confirmed, trusted, ct) is { } block)
         {
             _looks = 0;
+            logs.Reads.Segment(_isAtTail && tail is not null);
+            _isAtTail = false;
             if (cursor.Record.State == LogSegmentState.Active || block.End <= cursor.Record.End)
             {
                 return block;
@@ -199,7 +204,7 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
             return false;
         }
 
-        if (found.Record.State != LogSegmentState.Truncated && await backend.OpenSegmentAsync(log, number, ct) is { } reader)
+        if (found.Record.State != LogSegmentState.Truncated && await backend.OpenSegmentAsync(log, found.Record, ct) is { } reader)
         {
             _cursor = new SegmentCursor(log, found.Record, reader);
             return true;
