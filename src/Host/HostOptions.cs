@@ -3,6 +3,7 @@ using MiniMilvus.DataNode;
 using MiniMilvus.Host.Verifying;
 using MiniMilvus.Proxy;
 using MiniMilvus.QueryNode;
+using MiniMilvus.Storage.Objects;
 using MiniMilvus.StreamingNode;
 using MiniMilvus.Woodpecker;
 
@@ -55,6 +56,9 @@ public sealed record HostOptions
 
     public MinioOptions Minio { get; init; } = new();
     public EtcdSettings Etcd { get; init; } = new();
+
+    /// <summary>What the object store charges, for the metrics; its currency is yours.</summary>
+    public ObjectStoreTariff Tariff { get; init; } = new();
     public ScrubOptions Scrub { get; init; } = new();
     public CoordinatorOptions Coordinator { get; init; } = new();
     public ProxyOptions Proxy { get; init; } = new();

@@ -1,3 +1,6 @@
+using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Configuration;
+
 namespace MiniMilvus.Woodpecker;
 
 /// <summary>The numbers of the log. Defaults are those of a local disk; sizes in bytes.</summary>
@@ -67,6 +70,14 @@ public sealed record WoodpeckerOptions
         freeBytes < DiskFreeBytesMin || (totalBytes > 0 && 1 - ((double)freeBytes / totalBytes) > DiskUsedFractionMax);
 
     public TimeSpan DiskSpaceLookInterval { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// On object storage: a group of entries that does not fill a block is put at most so often, for puts cost money; zero puts it at once.
+    /// The first append after a rest never waits (Milvus's key).
+    /// </summary>
+    [ConfigurationKeyName("Logstore:SegmentSyncPolicy:MaxInterval")]
+    [Range(typeof(TimeSpan), "00:00:00", "00:01:00", ParseLimitsInInvariantCulture = true, ConvertValueInInvariantCulture = true)]
+    public TimeSpan SyncIntervalMax { get; init; } = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Groups of blocks on their way at once on object storage.</summary>
     public int ObjectGroupsInFlightMax { get; init; } = 4;

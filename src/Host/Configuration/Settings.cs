@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Reflection;
 using MiniMilvus.Core.Errors;
@@ -15,7 +16,7 @@ internal sealed record EffectiveSetting(string Key, string Value, string Source)
 internal sealed class Settings
 {
     private const string EnvironmentPrefix = "MINIMILVUS__";
-    private static readonly string[] Sections = ["Minio", "Etcd", "Scrub", "Coordinator", "Proxy", "StreamingNode", "QueryNode", "DataNode", "Woodpecker"];
+    private static readonly string[] Sections = ["Minio", "Etcd", "Tariff", "Scrub", "Coordinator", "Proxy", "StreamingNode", "QueryNode", "DataNode", "Woodpecker"];
 
     private readonly IConfigurationRoot _root;
     private readonly List<EffectiveSetting> _effective = [];
@@ -23,8 +24,8 @@ internal sealed class Settings
     private Settings(IConfigurationRoot root, HostOptions options) => (_root, Options) = (root, options);
 
     /// <summary>Every key that a setting may have, <c>Section:Key</c>, in any case.</summary>
-    public static IReadOnlySet<string> Keys { get; } = Scalars(typeof(HostOptions)).Select(p => p.Name)
-        .Concat(Sections.SelectMany(s => Scalars(typeof(HostOptions).GetProperty(s)!.PropertyType).Select(p => $"{s}:{p.Name}")))
+    public static IReadOnlySet<string> Keys { get; } = Scalars(typeof(HostOptions)).Select(NameOf)
+        .Concat(Sections.SelectMany(s => Scalars(typeof(HostOptions).GetProperty(s)!.PropertyType).Select(p => $"{s}:{NameOf(p)}")))
         .ToHashSet(StringComparer.OrdinalIgnoreCase);
 
     public HostOptions Options { get; private set; }
@@ -47,11 +48,14 @@ internal sealed class Settings
     private static IEnumerable<PropertyInfo> Scalars(Type type) => type.GetProperties().Where(p => p.SetMethod is not null && p.PropertyType != typeof(object)
         && (p.PropertyType == typeof(IReadOnlyList<string>) || TypeDescriptor.GetConverter(p.PropertyType).CanConvertFrom(typeof(string))));
 
+    /// <summary>Milvus's name where it has one and ours differs.</summary>
+    private static string NameOf(PropertyInfo property) => property.GetCustomAttribute<ConfigurationKeyNameAttribute>()?.Name ?? property.Name;
+
     private object Bind(object options, string prefix)
     {
         foreach (var property in options.GetType().GetProperties())
         {
-            var key = prefix + property.Name;
+            var key = prefix + NameOf(property);
             if (prefix.Length == 0 && Sections.Contains(property.Name))
             {
                 property.SetValue(options, Bind(property.GetValue(options)!, property.Name + ":"));
@@ -61,7 +65,7 @@ internal sealed class Settings
                 var (text, source) = Look(key);
                 if (text is not null)
                 {
-                    property.SetValue(options, Convert(key, text, property.PropertyType, source));
+                    property.SetValue(options, Convert(key, text, property, source));
                 }
 
                 _effective.Add(new EffectiveSetting(key, Shown(key, property.GetValue(options)), source));
@@ -96,8 +100,9 @@ internal sealed class Settings
         return (null, "default");
     }
 
-    private static object Convert(string key, string text, Type type, string source)
+    private static object Convert(string key, string text, PropertyInfo property, string source)
     {
+        var type = property.PropertyType;
         if (type == typeof(IReadOnlyList<string>))
         {
             return text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
@@ -107,7 +112,9 @@ internal sealed class Settings
         {
             var value = TypeDescriptor.GetConverter(type).ConvertFromInvariantString(text)!;
             var isOutOfBounds = value is int and < 0 or long and < 0 or TimeSpan { Ticks: < 0 } || (key.EndsWith("Port", StringComparison.Ordinal) && value is > 65_535);
-            return isOutOfBounds ? throw MiniMilvusException.Invalid($"setting {key} ({source}): expected {Bounds(key)}, found '{text}'") : value;
+            var range = property.GetCustomAttribute<RangeAttribute>();
+            isOutOfBounds |= range is not null && !range.IsValid(value);
+            return isOutOfBounds ? throw MiniMilvusException.Invalid($"setting {key} ({source}): expected {Bounds(key, range)}, found '{text}'") : value;
         }
         catch (Exception e) when (e is FormatException or ArgumentException or NotSupportedException)
         {
@@ -116,7 +123,8 @@ internal sealed class Settings
         }
     }
 
-    private static string Bounds(string key) => key.EndsWith("Port", StringComparison.Ordinal) ? "0 to 65535" : "zero or more";
+    private static string Bounds(string key, RangeAttribute? range) =>
+        range is not null ? string.Create(CultureInfo.InvariantCulture, $"{range.Minimum} to {range.Maximum}") : key.EndsWith("Port", StringComparison.Ordinal) ? "0 to 65535" : "zero or more";
 
     private void RefuseUnknownKeys()
     {

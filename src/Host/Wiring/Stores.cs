@@ -59,7 +59,7 @@ internal sealed class Stores(HostOptions options, TimeProvider time, IStationSin
             }
         }
 
-        var counting = new CountingObjectStore(s3);
+        var counting = new CountingObjectStore(s3, tariff: options.Tariff);
         belongings.Add(counting);
         return counting;
     }

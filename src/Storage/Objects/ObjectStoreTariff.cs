@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using MiniMilvus.Core.Errors;
 
 namespace MiniMilvus.Storage.Objects;
@@ -10,10 +11,13 @@ public sealed record ObjectStoreTariff
 {
     private const decimal BytesPerGigabyte = 1_000_000_000;
 
+    [Range(typeof(decimal), "0", "1000000", ParseLimitsInInvariantCulture = true, ConvertValueInInvariantCulture = true)]
     public decimal Per1000Puts { get; init; } = 0.005m;
 
+    [Range(typeof(decimal), "0", "1000000", ParseLimitsInInvariantCulture = true, ConvertValueInInvariantCulture = true)]
     public decimal Per1000Gets { get; init; } = 0.0004m;
 
+    [Range(typeof(decimal), "0", "1000000", ParseLimitsInInvariantCulture = true, ConvertValueInInvariantCulture = true)]
     public decimal PerGigabyteMonth { get; init; } = 0.023m;
 
     public decimal OfRequests(ObjectRequestTotals totals) =>

@@ -16,6 +16,9 @@ internal interface ILogBackend : IAsyncDisposable
     /// <summary>A group of this size is started while an earlier one is under way; a smaller one waits for it, and grows.</summary>
     int EarlyGroupBytesMin { get; }
 
+    /// <summary>A group that is not full starts at most once in this time; zero where a flush costs nothing but itself.</summary>
+    TimeSpan GroupInterval { get; }
+
     /// <summary>A block ends when the next entry would make it longer.</summary>
     int BlockBytesMax { get; }
 

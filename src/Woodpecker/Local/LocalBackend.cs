@@ -15,6 +15,8 @@ internal sealed class LocalBackend(IDisk disk, LogMetadata metadata, WoodpeckerO
 
     public int EarlyGroupBytesMin => options.EarlyGroupBytesMin;
 
+    public TimeSpan GroupInterval => TimeSpan.Zero;
+
     public int BlockBytesMax => Math.Min(options.BlockBytesMax, options.FileBlockBytesMax);
 
     public void RequireRoom() => _space.RequireRoom();

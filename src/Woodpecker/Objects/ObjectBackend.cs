@@ -20,6 +20,8 @@ internal sealed class ObjectBackend(IObjectStore store, LogMetadata metadata, Wo
 
     public int EarlyGroupBytesMin => 0;
 
+    public TimeSpan GroupInterval => options.SyncIntervalMax;
+
     public int BlockBytesMax => options.BlockBytesMax;
 
     public void RequireRoom()

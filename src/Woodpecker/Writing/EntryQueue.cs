@@ -9,7 +9,7 @@ namespace MiniMilvus.Woodpecker.Writing;
 /// Gives entries their places, in call order, and collects them into groups for the commit loop. Bounded in bytes and entries until they
 /// are durable; when full, callers wait in the order they came. Decides where a log segment ends: by size, blocks or age.
 /// </summary>
-internal sealed class EntryQueue(WoodpeckerOptions options, ILogBackend backend, TimeProvider time, LogPosition start)
+internal sealed class EntryQueue : IDisposable
 {
     /// <summary>The lists of large groups are large objects; a few go round.</summary>
     private const int SpareListsMax = 4;
@@ -18,15 +18,26 @@ internal sealed class EntryQueue(WoodpeckerOptions options, ILogBackend backend,
     private readonly Queue<EntryGroup> _groups = new();
     private readonly LinkedList<Waiter> _waiting = new();
     private readonly AsyncSignal _changed = new();
+    private readonly WoodpeckerOptions _options;
+    private readonly ILogBackend _backend;
+    private readonly TimeProvider _time;
+    private readonly GroupPace _pace;
     private EntryGroup? _open;
-    private LogPosition _next = start;
+    private LogPosition _next;
     private long _segmentBytes;
     private int _segmentBlocks;
-    private long _segmentStarted = time.GetTimestamp();
+    private long _segmentStarted;
     private long _bytes;
     private int _entries;
     private Exception? _refusal;
     private bool _isFailed;
+
+    public EntryQueue(WoodpeckerOptions options, ILogBackend backend, TimeProvider time, LogPosition start)
+    {
+        (_options, _backend, _time, _next) = (options, backend, time, start);
+        _segmentStarted = time.GetTimestamp();
+        _pace = new GroupPace(backend.GroupInterval, time, _changed.Pulse);
+    }
 
     /// <summary>The place that the next entry will get (unless a segment ends before it).</summary>
     public LogPosition Tail
@@ -56,12 +67,14 @@ internal sealed class EntryQueue(WoodpeckerOptions options, ILogBackend backend,
 
             if (_waiting.Count > 0 || !HasRoom(entry))
             {
-                return new(WaitAsync(new Waiter(entry), ct));
+                var waits = WaitAsync(new Waiter(entry), ct);
+                _changed.Pulse(); // a group that took its time presses now
+                return new(waits);
             }
 
-            wake = _groups.Count == 0;
+            var (groups, bytes) = (_groups.Count, _open?.Bytes ?? 0);
             placed = Place(entry);
-            wake |= _open!.Bytes >= backend.EarlyGroupBytesMin && _open.Bytes - entry.Length < backend.EarlyGroupBytesMin;
+            wake = _groups.Count > groups || Reaches(_backend.EarlyGroupBytesMin, bytes) || (_pace.IsOn && Reaches(_backend.BlockBytesMax, bytes));
         }
 
         if (wake)
@@ -80,7 +93,7 @@ internal sealed class EntryQueue(WoodpeckerOptions options, ILogBackend backend,
     {
         lock (_lock)
         {
-            if (!_groups.TryPeek(out var group) || (!isIdle && (group.First.Segment != segment || group.Bytes < backend.EarlyGroupBytesMin)))
+            if (!_groups.TryPeek(out var group) || (!isIdle && (group.First.Segment != segment || group.Bytes < _backend.EarlyGroupBytesMin)) || !_pace.TryStart(Presses(group)))
             {
                 return null;
             }
@@ -188,8 +201,21 @@ internal sealed class EntryQueue(WoodpeckerOptions options, ILogBackend backend,
         }
     }
 
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _pace.Dispose();
+        }
+    }
+
+    /// <summary>Whether waiting would win nothing: it cannot grow or is a block already, appenders wait for its room, or the writer is being closed.</summary>
+    private bool Presses(EntryGroup group) => group != _open || group.Bytes >= _backend.BlockBytesMax || _waiting.Count > 0 || _refusal is not null;
+
+    private bool Reaches(int bytes, long before) => _open!.Bytes >= bytes && before < bytes;
+
     private bool HasRoom(ReadOnlyMemory<byte> entry) =>
-        _entries == 0 || (_bytes + entry.Length <= options.QueueBytesMax && _entries < options.QueueEntriesMax);
+        _entries == 0 || (_bytes + entry.Length <= _options.QueueBytesMax && _entries < _options.QueueEntriesMax);
 
     private PendingAppend Place(ReadOnlyMemory<byte> entry)
     {
@@ -201,16 +227,16 @@ internal sealed class EntryQueue(WoodpeckerOptions options, ILogBackend backend,
 
         if (_next.Entry == 0)
         {
-            _segmentStarted = time.GetTimestamp();
+            _segmentStarted = _time.GetTimestamp();
         }
 
-        if (_open is null || _open.Bytes + entry.Length > options.GroupBytesMax)
+        if (_open is null || _open.Bytes + entry.Length > _options.GroupBytesMax)
         {
             _open = new EntryGroup(_next, _spare.TryPop(out var list) ? list : []);
             _groups.Enqueue(_open);
         }
 
-        if (_open.Add(entry, backend.BlockBytesMax))
+        if (_open.Add(entry, _backend.BlockBytesMax))
         {
             _segmentBlocks++;
             _segmentBytes += BlockHeader.Bytes;
@@ -225,9 +251,9 @@ internal sealed class EntryQueue(WoodpeckerOptions options, ILogBackend backend,
     }
 
     private bool IsSegmentFull(int entryBytes) =>
-        _segmentBytes + entryBytes > options.SegmentBytesMax
-        || _segmentBlocks >= options.SegmentBlocksMax
-        || time.GetElapsedTime(_segmentStarted) >= options.SegmentAgeMax;
+        _segmentBytes + entryBytes > _options.SegmentBytesMax
+        || _segmentBlocks >= _options.SegmentBlocksMax
+        || _time.GetElapsedTime(_segmentStarted) >= _options.SegmentAgeMax;
 
     /// <summary>Called under the lock, so that the order of waiting is the order of the calls.</summary>
     private Task<PendingAppend> WaitAsync(Waiter waiter, CancellationToken ct)

@@ -9,9 +9,9 @@ using MiniMilvus.Woodpecker.Reading;
 namespace MiniMilvus.Woodpecker.Writing;
 
 /// <summary>
-/// Station 9, the one loop of a writer: takes what is queued as a group, makes it durable, acks it. It starts at once when idle; what
-/// arrives meanwhile is the next group, so the busier the log the larger the groups. Up to a backend's number of groups are on their way
-/// (on a disk: one is being flushed while a large one behind it is encoded and written);
+/// Station 9, the one loop of a writer: takes what is queued as a group, makes it durable, acks it. It starts at once when idle (where
+/// requests cost money: as the pace allows); what arrives meanwhile is the next group, so the busier the log the larger the groups. Up to
+/// a backend's number of groups are on their way (on a disk: one is being flushed while a large one behind it is encoded and written);
 /// acks go out in order and stop at the first failure (W2). It also ends one log segment and begins the next (W15).
 /// </summary>
 internal sealed class GroupCommit(
@@ -63,6 +63,7 @@ internal sealed class GroupCommit(
         }
         finally
         {
+            queue.Dispose();
             await _segment.DisposeAsync();
         }
     }

@@ -124,6 +124,53 @@ public sealed class CountingObjectStoreTests : IDisposable
         Assert.InRange(seen[("milvus_storage_op_failures", "get")], 1, int.MaxValue);
     }
 
+    /// <summary>The bill of each log; and of the many beyond a bound, together, so that a scrape stays small.</summary>
+    [Fact]
+    public async Task Each_log_has_its_requests_and_their_price_in_the_metrics()
+    {
+        const int more = 3;
+        using var store = new CountingObjectStore(new MemoryObjectStore(), tariff: new ObjectStoreTariff { Per1000Puts = 5000, Per1000Gets = 400 });
+        await store.PutAsync("logs/the-log-of-this-test/0", new ReadOnlySequence<byte>(new byte[30]), PutCondition.Always, Never);
+        await store.PutAsync("logs/the-log-of-this-test/1", new ReadOnlySequence<byte>(new byte[12]), PutCondition.Always, Never);
+        await store.GetAsync("logs/the-log-of-this-test/1", Never);
+        for (var i = 1; i < CountingObjectStore.MeasuredClassesMax + more; i++)
+        {
+            await store.HeadAsync($"logs/another-of-this-test-{i:D4}/0", Never);
+        }
+
+        var requests = new Dictionary<(string Of, string Operation), long>();
+        var (bytes, prices, rest) = (new Dictionary<string, long>(), new Dictionary<string, double>(), new List<double>());
+        using var listener = new MeterListener { InstrumentPublished = (i, l) => { if (i.Name.StartsWith("minimilvus_object_", StringComparison.Ordinal)) { l.EnableMeasurementEvents(i); } } };
+        listener.SetMeasurementEventCallback<long>((i, value, tags, _) =>
+        {
+            if (i.Name == "minimilvus_object_requests")
+            {
+                requests[((string)tags[0].Value!, (string)tags[1].Value!)] = value;
+            }
+            else if (value == 42)
+            {
+                bytes[(string)tags[0].Value!] = value;
+            }
+        });
+        listener.SetMeasurementEventCallback<double>((_, value, tags, _) =>
+        {
+            if ((string)tags[0].Value! == CountingObjectStore.Others)
+            {
+                rest.Add(value);
+            }
+
+            prices[(string)tags[0].Value!] = value;
+        });
+        listener.Start();
+        listener.RecordObservableInstruments();
+
+        Assert.Equal((2, 1, 0), (requests[("logs/the-log-of-this-test", "put")], requests[("logs/the-log-of-this-test", "get")], requests[("logs/the-log-of-this-test", "list")]));
+        Assert.Equal(42, bytes["logs/the-log-of-this-test"]);
+        Assert.Equal(10.4, prices["logs/the-log-of-this-test"], 9);
+        Assert.Equal(CountingObjectStore.MeasuredClassesMax - 1, prices.Keys.Count(k => k.StartsWith("logs/another-of-this-test-", StringComparison.Ordinal)));
+        Assert.Contains(rest, p => Math.Abs(p - (more * 0.4)) < 1e-9);
+    }
+
     [Fact]
     public void A_tariff_prices_requests_and_storage()
     {

@@ -25,7 +25,7 @@ public abstract partial class WoodpeckerConformance : IAsyncLifetime
     protected static WoodpeckerOptions Options => new()
     {
         PreallocateBytesFirst = 4096, PreallocateBytesMax = 64 * 1024, DiskUsedFractionMax = 1, DiskFreeBytesMin = 0,
-        ForeignPollInterval = TimeSpan.FromMilliseconds(2), ForeignPollsPerMetadataLook = 3,
+        ForeignPollInterval = TimeSpan.FromMilliseconds(2), ForeignPollsPerMetadataLook = 3, SyncIntervalMax = TimeSpan.Zero,
         MetadataRetryDelay = TimeSpan.FromMilliseconds(1), ObjectRetryDelay = TimeSpan.FromMilliseconds(1),
     };
 
