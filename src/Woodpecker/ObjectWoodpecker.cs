@@ -8,8 +8,10 @@ namespace MiniMilvus.Woodpecker;
 
 /// <summary>
 /// The log on object storage, or on objects in memory: no disk. Blocks are buffered in memory and put several at once, acked in order; the
-/// store's conditional put is the fence, so it must be one that honours it (<c>ConditionalPutProbe</c>). Instances over the same stores are
-/// as processes over the same bucket. <c>writerId</c> is unique to this instance.
+/// store's conditional put is the fence, so it must be one that honours it (<c>ConditionalPutProbe</c>); for one that answers 501 to it,
+/// a lock in the metadata is (<see cref="ObjectFences"/> tells which). Instances over the same stores are as processes over the same bucket.
+/// <c>writerId</c> is unique to this instance.
 /// </summary>
-public sealed class ObjectWoodpecker(IObjectStore objects, IMetaStore meta, WoodpeckerOptions options, TimeProvider time, IStationSink stations, string writerId)
-    : WoodpeckerEngine(new LogMetadata(meta, options, time, writerId), metadata => new ObjectBackend(objects, metadata, options, time), options, time, stations);
+public sealed class ObjectWoodpecker(
+    IObjectStore objects, IMetaStore meta, WoodpeckerOptions options, TimeProvider time, IStationSink stations, string writerId, ObjectFence fence = ObjectFence.ConditionalPut)
+    : WoodpeckerEngine(new LogMetadata(meta, options, time, writerId), metadata => new ObjectBackend(objects, metadata, options, time, fence), options, time, stations);

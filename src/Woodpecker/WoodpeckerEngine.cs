@@ -70,9 +70,9 @@ public abstract class WoodpeckerEngine : IWoodpecker
         try
         {
             _logs.WriterOf(log)?.Abandon(MiniMilvusException.Fenced($"log '{log}' was opened again in term {term}"));
-            var number = await EndOldSegmentsAsync(log, term, ct);
-            await _metadata.CreateSegmentAsync(log, term, number, ct);
-            var segment = await _backend.CreateSegmentAsync(log, number, term, ct);
+            var number = await EndOldSegmentsAsync(log, term, guard, ct);
+            await _metadata.CreateSegmentAsync(log, term, number, guard.LockRevision, ct);
+            var segment = await _backend.CreateSegmentAsync(log, number, term, guard, ct);
 
             var start = new LogPosition(number, 0);
             var tail = new LogTail(start, _options.TailBytesMax);
@@ -152,7 +152,7 @@ public abstract class WoodpeckerEngine : IWoodpecker
     }
 
     /// <summary>Ends what older writers left open (W4) and returns the number that comes next.</summary>
-    private async ValueTask<long> EndOldSegmentsAsync(string log, Term term, CancellationToken ct)
+    private async ValueTask<long> EndOldSegmentsAsync(string log, Term term, IEpochGuard guard, CancellationToken ct)
     {
         var number = 0L;
         foreach (var (segment, _) in await _metadata.ListSegmentsAsync(log, ct))
@@ -164,7 +164,7 @@ public abstract class WoodpeckerEngine : IWoodpecker
 
             if (segment.State == LogSegmentState.Active)
             {
-                var entries = await _backend.RecoverSegmentAsync(log, segment, term, ct);
+                var entries = await _backend.RecoverSegmentAsync(log, segment, term, guard, ct);
                 await _metadata.CompleteSegmentAsync(log, term, segment.Number, entries, ct);
             }
 
@@ -196,13 +196,8 @@ public abstract class WoodpeckerEngine : IWoodpecker
             {
                 var read = await reader.NextAsync(long.MaxValue, ct);
                 var says = read.Kind == BlockReadKind.Footer ? read.Header.First : read.Header.Confirmed;
-                if (read.Kind is not (BlockReadKind.Skipped or BlockReadKind.Footer))
-                {
-                    return known;
-                }
-
                 known = says > known ? says : known;
-                if (read.Kind == BlockReadKind.Footer)
+                if (read.Kind != BlockReadKind.Skipped)
                 {
                     return known;
                 }

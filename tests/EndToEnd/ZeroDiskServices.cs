@@ -1,11 +1,14 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using MiniMilvus.Conformance.S3;
 
 namespace MiniMilvus.EndToEnd;
 
 /// <summary>An etcd and an S3 server of a test's own, where they are installed, and the settings that name them.</summary>
-internal sealed class ZeroDiskServices(string folder) : IAsyncDisposable
+/// <param name="folder">Where they keep their files.</param>
+/// <param name="instead">An S3 server of the test, in place of a real one.</param>
+internal sealed class ZeroDiskServices(string folder, FakeS3? instead = null) : IAsyncDisposable
 {
     private static readonly HashSet<int> s_given = [];
     private readonly int _s3Port = FreePort();
@@ -15,22 +18,27 @@ internal sealed class ZeroDiskServices(string folder) : IAsyncDisposable
     public string[] Arguments =>
     [
         "--storageType", "remote", "--metaType", "etcd", "--etcd.endpoints", $"127.0.0.1:{_etcdPort}",
-        "--minio.address", $"http://127.0.0.1:{_s3Port}", "--minio.accessKeyId", "test-access", "--minio.secretAccessKey", "test-secret",
+        "--minio.address", S3.ToString().TrimEnd('/'), "--minio.accessKeyId", instead is null ? "test-access" : FakeS3.AccessKey,
+        "--minio.secretAccessKey", instead is null ? "test-secret" : FakeS3.SecretKey,
     ];
 
-    public Uri S3 => new($"http://127.0.0.1:{_s3Port}");
+    public Uri S3 => instead?.Endpoint ?? new($"http://127.0.0.1:{_s3Port}");
 
     private string S3Home => Path.Combine(folder, "s3");
 
     public async Task StartAsync()
     {
-        if (ZeroDiskFactAttribute.Missing() is not null)
+        if (!Tools.IsOnPath("etcd") || (instead is null && ZeroDiskFactAttribute.Missing() is not null))
         {
             return;
         }
 
-        var (code, output) = await RadosgwAsync("start", S3Home, $"{_s3Port}", $"{Environment.ProcessId}");
-        Assert.True(code == 0, output);
+        if (instead is null)
+        {
+            var (code, output) = await RadosgwAsync("start", S3Home, $"{_s3Port}", $"{Environment.ProcessId}");
+            Assert.True(code == 0, output);
+        }
+
         var peer = FreePort();
         _etcd = Process.Start(new ProcessStartInfo("etcd",
         [
@@ -52,7 +60,10 @@ internal sealed class ZeroDiskServices(string folder) : IAsyncDisposable
         {
             await StopEtcdAsync();
             _etcd.Dispose();
-            await RadosgwAsync("stop", S3Home);
+            if (instead is null)
+            {
+                await RadosgwAsync("stop", S3Home);
+            }
         }
     }
 

@@ -63,7 +63,7 @@ internal static class InspectVerb
     {
         await output.WriteLineAsync(string.Create(
             CultureInfo.InvariantCulture,
-            $"log {log.Name}: {log.Segments.Count} segments, {log.FileBytes} bytes, epoch {Known(log.Epoch)}, truncated until {Known(log.TruncatedUntil)}, confirmed at least until {log.Confirmed}{(log.IsDeleted ? ", being deleted" : "")}"));
+            $"log {log.Name}: {log.Segments.Count} segments, {log.FileBytes} bytes, epoch {Known(log.Epoch)}, truncated until {Known(log.TruncatedUntil)}, confirmed at least until {log.Confirmed}{(log.LockTerm is { } term ? $", lock of term {term}" : "")}{(log.IsDeleted ? ", being deleted" : "")}"));
         foreach (var problem in log.Problems)
         {
             await output.WriteLineAsync($"DAMAGED {problem}");

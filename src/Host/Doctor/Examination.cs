@@ -9,6 +9,7 @@ using MiniMilvus.Storage.Disk;
 using MiniMilvus.Storage.Etcd;
 using MiniMilvus.Storage.Meta;
 using MiniMilvus.Storage.S3;
+using MiniMilvus.Woodpecker;
 using MiniMilvus.Woodpecker.Inspection;
 
 namespace MiniMilvus.Host.Doctor;
@@ -22,6 +23,7 @@ internal sealed class Examination(HostOptions options, TimeProvider time)
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(5);
     private readonly List<Finding> _findings = [];
     private bool _isUp;
+    private StoreCapabilities? _probed;
 
     public async Task<IReadOnlyList<Finding>> RunAsync(CancellationToken ct)
     {
@@ -51,7 +53,8 @@ internal sealed class Examination(HostOptions options, TimeProvider time)
         }
 
         var random = new Random(HashCode.Combine(Environment.MachineName, Environment.ProcessId, time.GetTimestamp()));
-        _findings.Add(StoreFindings.OfProbe(await new ConditionalPutProbe(store, random).RunAsync(ct)));
+        _probed = await new ConditionalPutProbe(store, random).RunAsync(ct);
+        _findings.Add(StoreFindings.OfProbe(_probed));
     }
 
     private async Task LookAtEtcdAsync(CancellationToken ct)
@@ -111,6 +114,11 @@ internal sealed class Examination(HostOptions options, TimeProvider time)
         }
 
         _findings.Add(Finding.Ok("metadata", $"{place.Metadata.Place}: {known.Entries.Length} keys read in {FindingText.Milliseconds(time.GetElapsedTime(began))}, revision {known.Revision}"));
+        if (_probed is not null && known.Entries.FirstOrDefault(e => e.Key == ObjectFences.Key) is { } decided)
+        {
+            _findings.Add(StoreFindings.OfFence(StoreCapabilities.Decode(decided.Value.Span), _probed));
+        }
+
         if (options.MetaType == MetaType.Etcd)
         {
             LookAtLease(known);

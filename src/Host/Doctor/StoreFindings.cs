@@ -25,9 +25,14 @@ internal static class StoreFindings
         }
 
         return found.NeedsLock
-            ? Finding.Problem(What, $"{found.Store} does not know them ({found.Evidence})", $"'{found.Condition}' to be honoured", "use the store's own profile (Minio:CloudProvider), or another store")
+            ? Finding.Ok(What, $"'{found.Condition}' is not known to it ({found.Evidence}): a lock in the metadata shuts older writers out, and each group passes it; reads show the last write")
             : Finding.Ok(What, $"honoured: '{found.Condition}', {found.Evidence}; reads show the last write");
     }
+
+    /// <summary>The answer of the first start, which decided how logs are fenced, against that of today.</summary>
+    public static Finding OfFence(StoreCapabilities decided, StoreCapabilities found) => decided.ConditionalPuts == found.ConditionalPuts
+        ? Finding.Ok("fence of logs", decided.NeedsLock ? "the lock in the metadata, as at the first start" : "conditional puts, as at the first start")
+        : Finding.Problem("fence of logs", $"{found.Store}: {found.Evidence}", $"the answer of the first start ({decided.Store}: {decided.Evidence})", "use the object store that the logs were begun on: a streaming node will not start on this one");
 
     public static IEnumerable<Finding> OfMembers(IReadOnlyList<EtcdMember> members)
     {

@@ -14,6 +14,7 @@ namespace MiniMilvus.Host.Wiring;
 internal sealed class Stores(HostOptions options, TimeProvider time, IStationSink stations, Belongings belongings, Action<Exception> failed)
 {
     private static readonly string Self = $"{Environment.MachineName}/{Environment.ProcessId}";
+    private StoreCapabilities? _probed;
     private readonly RealDisk? _disk = options.StorageType == StorageType.Local || (options.MetaType == MetaType.Embedded && options.Has(Roles.Coordinator))
         ? new RealDisk(Path.GetFullPath(options.DataFolder))
         : null;
@@ -52,11 +53,7 @@ internal sealed class Stores(HostOptions options, TimeProvider time, IStationSin
         belongings.Add(s3);
         if (options.Has(Roles.StreamingNode))
         {
-            var found = (await new ConditionalPutProbe(s3, new Random(HashCode.Combine(Environment.MachineName, Environment.ProcessId, time.GetTimestamp()))).RunAsync(ct)).RequireSafe();
-            if (found.NeedsLock)
-            {
-                throw MiniMilvusException.Invalid(ErrorReason.NotSupported, $"{found.Store} does not know the condition '{found.Condition}' ({found.Evidence}): the log needs it to shut out an older writer. Use the store's own profile (Minio:CloudProvider), or another store");
-            }
+            _probed = (await new ConditionalPutProbe(s3, new Random(HashCode.Combine(Environment.MachineName, Environment.ProcessId, time.GetTimestamp()))).RunAsync(ct)).RequireSafe();
         }
 
         var counting = new CountingObjectStore(s3, tariff: options.Tariff);
@@ -64,12 +61,13 @@ internal sealed class Stores(HostOptions options, TimeProvider time, IStationSin
         return counting;
     }
 
-    public IWoodpecker OpenLog(IMetaStore meta, IObjectStore objects)
+    public async Task<IWoodpecker> OpenLogAsync(IMetaStore meta, IObjectStore objects, CancellationToken ct)
     {
         IWoodpecker log;
         if (options.StorageType == StorageType.Remote)
         {
-            log = new ObjectWoodpecker(objects, meta, options.Woodpecker, time, stations, Self);
+            var fence = _probed is null ? await ObjectFences.FindFenceAsync(meta, ct) : await ObjectFences.DecideAsync(meta, _probed, ct);
+            log = new ObjectWoodpecker(objects, meta, options.Woodpecker, time, stations, Self, fence ?? ObjectFence.ConditionalPut);
         }
         else
         {

@@ -29,9 +29,9 @@ internal interface ILogBackend : IAsyncDisposable
     ValueTask<IEpochGuard> FenceAsync(string log, Term epoch, CancellationToken ct);
 
     /// <summary>Decides what of an unfinished segment is kept, makes that durable (W16), ends it with a footer, and returns the number of its entries.</summary>
-    ValueTask<long> RecoverSegmentAsync(string log, LogSegmentRecord segment, Term epoch, CancellationToken ct);
+    ValueTask<long> RecoverSegmentAsync(string log, LogSegmentRecord segment, Term epoch, IEpochGuard guard, CancellationToken ct);
 
-    ValueTask<ISegmentWriter> CreateSegmentAsync(string log, long segment, Term epoch, CancellationToken ct);
+    ValueTask<ISegmentWriter> CreateSegmentAsync(string log, long segment, Term epoch, IEpochGuard guard, CancellationToken ct);
 
     /// <summary>Null when there is no such segment. The record is as metadata had it when the caller looked; the segment may have gone on since.</summary>
     ValueTask<ISegmentReader?> OpenSegmentAsync(string log, LogSegmentRecord segment, CancellationToken ct);
@@ -49,6 +49,9 @@ internal interface ILogBackend : IAsyncDisposable
 /// <summary>Says whether a writer is still the newest, as cheaply as once for each group.</summary>
 internal interface IEpochGuard : IAsyncDisposable
 {
+    /// <summary>Where a lock in the metadata is the fence, what tells this taking from every other (<c>LogLockRecord.Taken</c>); else null.</summary>
+    long? LockRevision => null;
+
     /// <summary>Throws Fenced when a newer epoch has shut this one out.</summary>
     ValueTask CheckAsync(CancellationToken ct);
 }

@@ -46,5 +46,8 @@ public sealed record SegmentInspection(long Number, string? State, LogPosition? 
 public sealed record LogInspection(
     string Name, long? Epoch, string? WriterId, bool IsDeleted, LogPosition? TruncatedUntil, LogPosition Confirmed, IReadOnlyList<SegmentInspection> Segments, IReadOnlyList<string> Problems)
 {
+    /// <summary>Where the store does not fence: the term that holds the log's lock; else null.</summary>
+    public long? LockTerm { get; init; }
+
     public long FileBytes => Segments.Sum(s => s.FileBytes ?? 0);
 }

@@ -119,6 +119,7 @@ public sealed class LogInspector
 
         var confirmed = known is null ? LogPosition.Beginning : _consumed(known, log);
         confirmed = records.Log?.TruncatedUntil > confirmed ? records.Log.TruncatedUntil : confirmed;
+        confirmed = records.Lock?.Confirmed > confirmed ? records.Lock.Confirmed : confirmed;
         var found = new List<SegmentInspection>();
         foreach (var number in records.Segments.Keys.Union(kept?.Keys ?? Enumerable.Empty<long>()).Order())
         {
@@ -132,7 +133,7 @@ public sealed class LogInspector
         var problems = new[] { records.Problem, records.Log is { Deleted: true } ? null : await _place.FindFenceProblemAsync(log, ct) };
         return new LogInspection(
             log, records.Log?.Epoch, records.Log?.WriterId, records.Log?.Deleted ?? false, records.Log?.TruncatedUntil, claimed > confirmed ? claimed : confirmed, found,
-            [.. problems.OfType<string>()]);
+            [.. problems.OfType<string>()]) { LockTerm = records.Lock?.Epoch };
     }
 
     /// <summary>Whether what is absent is no loss: given up by a truncation or a deletion, perhaps since metadata was read.</summary>

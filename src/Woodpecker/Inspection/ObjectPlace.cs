@@ -7,7 +7,7 @@ using BlockPaths = MiniMilvus.Woodpecker.Objects.ObjectPaths;
 
 namespace MiniMilvus.Woodpecker.Inspection;
 
-/// <summary>Logs in an object store: an object for each block. The fence is the number of a block, so it has no object of its own.</summary>
+/// <summary>Logs in an object store: an object for each block. The fence is the number of a block, or a lock in the metadata: it has no object of its own.</summary>
 internal sealed class ObjectPlace(IObjectStore store, WoodpeckerOptions options, TimeProvider time) : ILogPlace
 {
     private readonly ReadOnlyObjectStore _store = new(store);
@@ -47,9 +47,10 @@ internal sealed class ObjectPlace(IObjectStore store, WoodpeckerOptions options,
 
     public async ValueTask<LogPosition> ClaimAsync(string log, long segment, CancellationToken ct)
     {
-        foreach (var (number, _) in (await BlocksAsync(log, segment, ct)).Reverse())
+        var blocks = await BlocksAsync(log, segment, ct);
+        foreach (var number in blocks.NumbersThatSayMost)
         {
-            if (await GetAsync(log, segment, number, payload: false, ct) is { } bytes && BlockHeader.TryRead(bytes.Span, log, number, out var header) && header.Segment == segment)
+            if (await GetAsync(blocks.KeyOf(number), payload: false, ct) is { } bytes && BlockHeader.TryRead(bytes.Span, log, number, out var header) && header.Segment == segment)
             {
                 return header.Type == BlockType.Footer ? header.First : header.Confirmed;
             }
@@ -60,25 +61,20 @@ internal sealed class ObjectPlace(IObjectStore store, WoodpeckerOptions options,
 
     public ValueTask<string?> FindFenceProblemAsync(string log, CancellationToken ct) => default;
 
-    /// <summary>Numbers of the segment's objects, with their bytes.</summary>
-    public async ValueTask<SortedDictionary<long, long>> BlocksAsync(string log, long segment, CancellationToken ct)
+    public async ValueTask<SegmentObjects> BlocksAsync(string log, long segment, CancellationToken ct)
     {
-        var blocks = new SortedDictionary<long, long>();
+        var blocks = new SegmentObjects(log, segment);
         await foreach (var info in _store.ListAsync(BlockPaths.Segment(log, segment), ct))
         {
-            if (BlockPaths.ParseBlock(info.Key) is { } block)
-            {
-                blocks[block.Number] = info.Bytes;
-            }
+            blocks.Add(info.Key, info.Bytes);
         }
 
         return blocks;
     }
 
     /// <summary>A block's object, or its header alone; null when it is absent, which is never said of a store that did not answer (W11).</summary>
-    public async ValueTask<ReadOnlyMemory<byte>?> GetAsync(string log, long segment, long number, bool payload, CancellationToken ct)
+    public async ValueTask<ReadOnlyMemory<byte>?> GetAsync(string key, bool payload, CancellationToken ct)
     {
-        var key = BlockPaths.Block(log, segment, number);
         for (var attempt = 1; ; attempt++)
         {
             try

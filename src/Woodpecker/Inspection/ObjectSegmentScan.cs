@@ -10,12 +10,12 @@ namespace MiniMilvus.Woodpecker.Inspection;
 /// damaged, never torn. A number without an object is damage when something says that its entries were confirmed; else the puts behind it
 /// were never acked. The same holds of what lies behind a footer: a put of a writer that had been shut out.
 /// </summary>
-internal sealed class ObjectSegmentScan(ObjectPlace place, string log, long segment, ScanRequest request, SortedDictionary<long, long> blocks) : ISegmentScan
+internal sealed class ObjectSegmentScan(ObjectPlace place, string log, long segment, ScanRequest request, SegmentObjects blocks) : ISegmentScan
 {
     /// <summary>Objects asked for at once.</summary>
     private const int AheadMax = 8;
     private readonly Dictionary<long, Task<ReadOnlyMemory<byte>?>> _ahead = [];
-    private readonly Queue<long> _wanted = new(blocks.Keys);
+    private readonly Queue<long> _wanted = new(blocks.Numbers);
     private LogPosition _known = request.Known;
     private long _entry;
     private bool _looked;
@@ -30,7 +30,7 @@ internal sealed class ObjectSegmentScan(ObjectPlace place, string log, long segm
             {
                 // What vouches for it was put later, and a store shows what was put before.
                 await RaiseAsync(number, ct);
-                bytes = IsMissed ? await place.GetAsync(log, segment, number, request.Payloads, ct) : null;
+                bytes = IsMissed ? await place.GetAsync(blocks.KeyOf(number), request.Payloads, ct) : null;
             }
 
             if (bytes is null)
@@ -40,7 +40,7 @@ internal sealed class ObjectSegmentScan(ObjectPlace place, string log, long segm
                     yield return gap;
                 }
 
-                var next = blocks.Keys.FirstOrDefault(k => k > number, -1);
+                var next = blocks.Numbers.FirstOrDefault(k => k > number, -1);
                 if (next < 0 || !IsMissed)
                 {
                     yield break;
@@ -54,9 +54,9 @@ internal sealed class ObjectSegmentScan(ObjectPlace place, string log, long segm
             yield return found;
             if (found is { IsFooter: true, Verdict: BlockVerdict.Intact })
             {
-                foreach (var late in blocks.Keys.Where(k => k > number))
+                foreach (var (late, key) in blocks.ShutOut.Where(b => b.Number == number).Concat(blocks.Numbers.Where(k => k > number).Select(k => (k, blocks.KeyOf(k)))))
                 {
-                    yield return Describe(late, BlockVerdict.TornTail, "lies behind the footer: put by a writer that had been shut out, never acked", default, default);
+                    yield return Describe(late, BlockVerdict.TornTail, "lies behind the footer: put by a writer that had been shut out, never acked", default, default) with { Key = key };
                 }
 
                 yield break;
@@ -83,7 +83,7 @@ internal sealed class ObjectSegmentScan(ObjectPlace place, string log, long segm
 
         return request.IsFinished
             ? _isLost ? [] : [Describe(number, BlockVerdict.Damaged, "expected a block or the footer, found no object; the segment was finished", default, default)]
-            : blocks.Keys.Where(k => k > number).Select(late =>
+            : blocks.Numbers.Where(k => k > number).Select(late =>
                 Describe(late, BlockVerdict.TornTail, $"lies beyond block {number}, which is not there; nothing says that either was confirmed", default, default));
     }
 
@@ -104,7 +104,7 @@ internal sealed class ObjectSegmentScan(ObjectPlace place, string log, long segm
         }
 
         var bytesExpected = BlockHeader.Bytes + header.PayloadBytes;
-        var bytesFound = request.Payloads ? bytes.Length : blocks.GetValueOrDefault(number, bytesExpected);
+        var bytesFound = request.Payloads ? bytes.Length : blocks.BytesOf(number, bytesExpected);
         if (bytesFound != bytesExpected)
         {
             return Describe(number, BlockVerdict.Damaged, $"expected {bytesExpected} bytes, found {bytesFound}", header, bytes);
@@ -123,9 +123,9 @@ internal sealed class ObjectSegmentScan(ObjectPlace place, string log, long segm
     /// <summary>What the blocks behind a gap say was confirmed, from the last on: it says the most.</summary>
     private async ValueTask RaiseAsync(long gap, CancellationToken ct)
     {
-        foreach (var number in blocks.Keys.Where(k => k > gap && !_looked).Reverse().ToList())
+        foreach (var number in blocks.Numbers.Where(k => k > gap && !_looked).Reverse().ToList())
         {
-            if (await place.GetAsync(log, segment, number, payload: false, ct) is { } bytes && BlockHeader.TryRead(bytes.Span, log, number, out var header) && header.Segment == segment)
+            if (await place.GetAsync(blocks.KeyOf(number), payload: false, ct) is { } bytes && BlockHeader.TryRead(bytes.Span, log, number, out var header) && header.Segment == segment)
             {
                 var says = header.Type == BlockType.Footer ? header.First : header.Confirmed;
                 _known = says > _known ? says : _known;
@@ -140,11 +140,11 @@ internal sealed class ObjectSegmentScan(ObjectPlace place, string log, long segm
     {
         while (_ahead.Count < AheadMax && _wanted.TryDequeue(out var next))
         {
-            _ahead[next] = place.GetAsync(log, segment, next, request.Payloads, ct).AsTask();
+            _ahead[next] = place.GetAsync(blocks.KeyOf(next), request.Payloads, ct).AsTask();
         }
 
         // One that was not listed may have come since.
-        return _ahead.Remove(number, out var get) ? await get : await place.GetAsync(log, segment, number, request.Payloads, ct);
+        return _ahead.Remove(number, out var get) ? await get : await place.GetAsync(blocks.KeyOf(number), request.Payloads, ct);
     }
 
     private BlockInspection Describe(long number, BlockVerdict verdict, string? problem, BlockHeader header, ReadOnlyMemory<byte> bytes)
@@ -153,6 +153,6 @@ internal sealed class ObjectSegmentScan(ObjectPlace place, string log, long segm
         return new BlockInspection(
             log, segment, number, 0, verdict, problem, header.Type == BlockType.Footer, isKnown ? header.PayloadBytes : 0,
             isKnown ? header.First : new LogPosition(segment, _entry), isKnown ? header.EntryCount : 0, header.Epoch, header.Confirmed,
-            bytes[..Math.Min(bytes.Length, BlockHeader.Bytes)], []) { Key = ObjectPaths.Block(log, segment, number) };
+            bytes[..Math.Min(bytes.Length, BlockHeader.Bytes)], []) { Key = blocks.KeyOf(number) };
     }
 }

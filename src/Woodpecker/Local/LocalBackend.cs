@@ -27,10 +27,10 @@ internal sealed class LocalBackend(IDisk disk, LogMetadata metadata, WoodpeckerO
         return await EpochFile.WriteAsync(disk, metadata, log, epoch, ct);
     });
 
-    public ValueTask<long> RecoverSegmentAsync(string log, LogSegmentRecord segment, Term epoch, CancellationToken ct) =>
+    public ValueTask<long> RecoverSegmentAsync(string log, LogSegmentRecord segment, Term epoch, IEpochGuard guard, CancellationToken ct) =>
         GuardAsync($"recovery of log segment {log}/{segment.Number}", () => LocalRecovery.RecoverAsync(disk, log, segment, epoch, options, ct));
 
-    public ValueTask<ISegmentWriter> CreateSegmentAsync(string log, long segment, Term epoch, CancellationToken ct) => GuardAsync<ISegmentWriter>(
+    public ValueTask<ISegmentWriter> CreateSegmentAsync(string log, long segment, Term epoch, IEpochGuard guard, CancellationToken ct) => GuardAsync<ISegmentWriter>(
         $"create of log segment {log}/{segment}", async () => await LocalSegmentWriter.CreateAsync(disk, log, segment, epoch, options, ct));
 
     public ValueTask<ISegmentReader?> OpenSegmentAsync(string log, LogSegmentRecord segment, CancellationToken ct) => GuardAsync<ISegmentReader?>($"open of log segment {log}/{segment.Number}", async () =>

@@ -18,6 +18,9 @@ internal static partial class LogKeys
 
     public static string Segment(string log, long segment) => Segments(log) + segment.ToString("D8", CultureInfo.InvariantCulture);
 
+    /// <summary>Of a log whose store cannot fence.</summary>
+    public static string Lock(string log) => $"{Logs}{log}/lock";
+
     /// <summary>The log's name when the key is a log's own, else null.</summary>
     public static string? NameOf(string key) => key.IndexOf('/', Logs.Length) < 0 ? key[Logs.Length..] : null;
 

@@ -10,7 +10,7 @@ namespace MiniMilvus.Woodpecker.Metadata;
 /// The log's decisions, each one compare-and-set: the epoch (W9), a segment's birth (W9), its end (W4), the truncation point. A write whose
 /// reply was lost is tried again and recognised as ours by the writer id; a conflict with anybody else's record means that we are deposed.
 /// </summary>
-internal sealed class LogMetadata(IMetaStore store, WoodpeckerOptions options, TimeProvider time, string writerId)
+internal sealed partial class LogMetadata(IMetaStore store, WoodpeckerOptions options, TimeProvider time, string writerId)
 {
     public async ValueTask<Versioned<LogRecord>?> FindLogAsync(string log, CancellationToken ct)
     {
@@ -114,9 +114,12 @@ internal sealed class LogMetadata(IMetaStore store, WoodpeckerOptions options, T
         return current.Record.Epoch == term.Value && current.Record.WriterId == writerId ? current : throw Deposed(log, term, current.Record);
     }
 
-    public ValueTask<bool> CreateSegmentAsync(string log, Term term, long segment, CancellationToken ct) => RetryAsync($"create of log segment {log}/{segment}", async _ =>
+    public ValueTask<bool> CreateSegmentAsync(string log, Term term, long segment, CancellationToken ct) => CreateSegmentAsync(log, term, segment, null, ct);
+
+    /// <param name="lockRevision">Where the log is written under a lock: <see cref="LogLockRecord.Taken"/>.</param>
+    public ValueTask<bool> CreateSegmentAsync(string log, Term term, long segment, long? lockRevision, CancellationToken ct) => RetryAsync($"create of log segment {log}/{segment}", async _ =>
     {
-        var record = new LogSegmentRecord(segment, LogSegmentState.Active, -1, term.Value, writerId);
+        var record = new LogSegmentRecord(segment, LogSegmentState.Active, -1, term.Value, writerId) { LockRevision = lockRevision };
         while (true)
         {
             var owned = await RequireOwnedAsync(log, term, ct);

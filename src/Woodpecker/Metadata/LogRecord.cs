@@ -30,6 +30,10 @@ internal sealed record LogSegmentRecord(long Number, LogSegmentState State, long
     /// <summary>The exclusive end; meaningful unless Active.</summary>
     [JsonIgnore]
     public LogPosition End => new(Number, LastEntry + 1);
+
+    /// <summary>Of a segment that is written under a lock: <see cref="LogLockRecord.Taken"/> of its writer, part of the keys of its blocks; else null.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? LockRevision { get; init; }
 }
 
 /// <summary>A record with the revision to compare when it is replaced.</summary>

@@ -33,6 +33,23 @@ internal sealed class BlockObjects(IObjectStore store, WoodpeckerOptions options
         }
     }
 
+    /// <summary>Puts under a key that nobody else has, whatever lies there: it can only be this. Durable when it returns.</summary>
+    public async ValueTask PutAsync(string key, ReadOnlySequence<byte> bytes, CancellationToken ct)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await store.PutAsync(key, bytes, PutCondition.Always, ct);
+                return;
+            }
+            catch (MiniMilvusException e) when (e.Kind == ErrorKind.Unavailable && attempt < options.ObjectAttemptsMax)
+            {
+                await Task.Delay(options.ObjectRetryDelay, time, ct);
+            }
+        }
+    }
+
     /// <summary>Null when absent, which is never said of a store that did not answer (W11).</summary>
     public ValueTask<ReadOnlyMemory<byte>?> GetAsync(string key, CancellationToken ct) => TryAsync(() => store.GetAsync(key, ct), ct);
 

@@ -9,7 +9,7 @@ namespace MiniMilvus.Woodpecker.Objects;
 internal static class BlockSearch
 {
     /// <summary>The number and the first entry of a block at or before the one that holds the entry; of the first where none verifies.</summary>
-    public static async ValueTask<(long Number, long FirstEntry)> FindAsync(BlockObjects objects, string log, long segment, long entry, CancellationToken ct)
+    public static async ValueTask<(long Number, long FirstEntry)> FindAsync(BlockObjects objects, BlockKeys keys, long entry, CancellationToken ct)
     {
         var low = (Number: 0L, FirstEntry: 0L);
         if (entry == 0)
@@ -40,8 +40,8 @@ internal static class BlockSearch
 
         // Null for a footer too: it holds no entry, and who looks for the last block begins with a block.
         async ValueTask<(long, long)?> LookAsync(long number) =>
-            await objects.GetHeaderAsync(ObjectPaths.Block(log, segment, number), ct) is { } bytes
-            && BlockHeader.TryRead(bytes.Span, log, number, out var header) && header.Segment == segment
+            await objects.GetHeaderAsync(keys[number], ct) is { } bytes
+            && BlockHeader.TryRead(bytes.Span, keys.Log, number, out var header) && header.Segment == keys.Segment
             && header.Type == BlockType.Data && header.FirstEntry <= entry
                 ? (number, header.FirstEntry)
                 : null;

@@ -9,30 +9,48 @@ namespace MiniMilvus.Woodpecker.Objects;
 
 /// <summary>
 /// Log segments as objects, one for each block. The fence is a footer under the first number that is free: the older writer cannot take it
-/// any more, so nothing from there on is ever acked, whatever of it was already on its way.
+/// any more, so nothing from there on is ever acked, whatever of it was already on its way. Where the store does not know the condition, a
+/// lock fences (<see cref="LockFence"/>). A segment's record says how it was written, so that anybody reads both.
 /// </summary>
-internal sealed class ObjectBackend(IObjectStore store, LogMetadata metadata, WoodpeckerOptions options, TimeProvider time) : ILogBackend
+internal sealed class ObjectBackend : ILogBackend
 {
-    private readonly BlockObjects _objects = new(store, options, time);
-    private readonly ReadBudget _readAhead = new(options.ReadAheadBytesMax);
+    private readonly BlockObjects _objects;
+    private readonly ReadBudget _readAhead;
+    private readonly LogMetadata _metadata;
+    private readonly WoodpeckerOptions _options;
+    private readonly LockFence? _lock;
 
-    public int GroupsInFlightMax => options.ObjectGroupsInFlightMax;
+    public ObjectBackend(IObjectStore store, LogMetadata metadata, WoodpeckerOptions options, TimeProvider time, ObjectFence fence)
+    {
+        (_objects, _readAhead, _metadata, _options) = (new BlockObjects(store, options, time), new ReadBudget(options.ReadAheadBytesMax), metadata, options);
+        _lock = fence == ObjectFence.Lock ? new LockFence(_objects, metadata, (segment, log) => NewReader(BlockKeys.Of(log, segment), isFinished: false)) : null;
+    }
+
+    public int GroupsInFlightMax => _options.ObjectGroupsInFlightMax;
 
     public int EarlyGroupBytesMin => 0;
 
-    public TimeSpan GroupInterval => options.SyncIntervalMax;
+    public TimeSpan GroupInterval => _options.SyncIntervalMax;
 
-    public int BlockBytesMax => options.BlockBytesMax;
+    public int BlockBytesMax => _options.BlockBytesMax;
 
     public void RequireRoom()
     {
     }
 
-    public ValueTask<IEpochGuard> FenceAsync(string log, Term epoch, CancellationToken ct) => new(new OwnerGuard(metadata, log, epoch));
+    public ValueTask<IEpochGuard> FenceAsync(string log, Term epoch, CancellationToken ct) => _lock?.FenceAsync(log, epoch, ct) ?? new(new OwnerGuard(_metadata, log, epoch));
 
-    public async ValueTask<long> RecoverSegmentAsync(string log, LogSegmentRecord segment, Term epoch, CancellationToken ct)
+    public ValueTask<long> RecoverSegmentAsync(string log, LogSegmentRecord segment, Term epoch, IEpochGuard guard, CancellationToken ct) =>
+        _lock?.RecoverSegmentAsync(log, segment, epoch, guard, ct) ?? RecoverSegmentAsync(log, segment, epoch, ct);
+
+    private async ValueTask<long> RecoverSegmentAsync(string log, LogSegmentRecord segment, Term epoch, CancellationToken ct)
     {
-        await using var reader = NewReader(log, segment.Number, isFinished: false);
+        if (segment.LockRevision is not null)
+        {
+            throw LockFence.Mixed(log, segment.Number, "by conditional puts, as this process does", "under a lock");
+        }
+
+        await using var reader = NewReader(BlockKeys.Of(log, segment), isFinished: false);
         while (true)
         {
             var read = await reader.NextAsync(0, ct);
@@ -55,22 +73,37 @@ internal sealed class ObjectBackend(IObjectStore store, LogMetadata metadata, Wo
         }
     }
 
-    public ValueTask<ISegmentWriter> CreateSegmentAsync(string log, long segment, Term epoch, CancellationToken ct) =>
-        new(new ObjectSegmentWriter(_objects, log, segment, epoch));
+    public ValueTask<ISegmentWriter> CreateSegmentAsync(string log, long segment, Term epoch, IEpochGuard guard, CancellationToken ct) => new(guard is LockGuard held
+        ? new LockedSegmentWriter(_objects, new BlockKeys(log, segment, epoch.Value, held.LockRevision), held)
+        : new ObjectSegmentWriter(_objects, log, segment, epoch));
 
-    public ValueTask<ISegmentReader?> OpenSegmentAsync(string log, LogSegmentRecord segment, CancellationToken ct) =>
-        new(NewReader(log, segment.Number, segment.State != LogSegmentState.Active));
+    public ValueTask<ISegmentReader?> OpenSegmentAsync(string log, LogSegmentRecord segment, CancellationToken ct)
+    {
+        var reader = NewReader(BlockKeys.Of(log, segment), segment.State != LogSegmentState.Active);
+        return new(segment.LockRevision is null ? reader : new LockedSegmentReader(reader, _metadata, log, segment, _options.ForeignPollsPerMetadataLook));
+    }
 
-    public ValueTask<bool> SegmentExistsAsync(string log, long segment, CancellationToken ct) => _objects.ExistsAsync(ObjectPaths.Block(log, segment, 0), ct);
+    /// <summary>Under a lock a block's key is told by the metadata alone.</summary>
+    public async ValueTask<bool> SegmentExistsAsync(string log, long segment, CancellationToken ct) => _lock is null
+        ? await _objects.ExistsAsync(ObjectPaths.Block(log, segment, 0), ct)
+        : await _metadata.FindSegmentAsync(log, segment, ct) is not null;
 
     public ValueTask DeleteSegmentAsync(string log, long segment, CancellationToken ct) => _objects.DeleteAllAsync(ObjectPaths.Segment(log, segment), ct);
 
-    public ValueTask DeleteLogAsync(string log, CancellationToken ct) => _objects.DeleteAllAsync(ObjectPaths.Log(log), ct);
+    public async ValueTask DeleteLogAsync(string log, CancellationToken ct)
+    {
+        if (_lock is not null)
+        {
+            await _metadata.RemoveLockAsync(log, ct); // first, so that its writer acks nothing of what goes
+        }
+
+        await _objects.DeleteAllAsync(ObjectPaths.Log(log), ct);
+    }
 
     public ValueTask DisposeAsync() => default;
 
-    private ObjectSegmentReader NewReader(string log, long segment, bool isFinished) =>
-        new(_objects, log, segment, source => new BlockPrefetch(source, _readAhead, options.ReadsAheadMax, isFinished ? options.ReadsAheadMax : 1, units: 0));
+    private ObjectSegmentReader NewReader(BlockKeys keys, bool isFinished) =>
+        new(_objects, keys, source => new BlockPrefetch(source, _readAhead, _options.ReadsAheadMax, isFinished ? _options.ReadsAheadMax : 1, units: 0));
 
     /// <summary>
     /// A put under a free number already proves that no footer came first. What it cannot tell is that the whole log has been deleted, and

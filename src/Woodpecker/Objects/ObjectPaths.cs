@@ -13,10 +13,20 @@ internal static class ObjectPaths
 
     public static string Block(string log, long segment, long block) => string.Create(CultureInfo.InvariantCulture, $"logs/{log}/{segment:D8}/{block:D8}");
 
-    /// <summary>What a key stands for; null when it is no block's.</summary>
-    public static (string Log, long Segment, long Number)? ParseBlock(string key) =>
-        key.Split('/') is ["logs", var log, { Length: >= 8 } segment, { Length: >= 8 } block]
-        && long.TryParse(segment, NumberStyles.None, CultureInfo.InvariantCulture, out var s) && long.TryParse(block, NumberStyles.None, CultureInfo.InvariantCulture, out var b)
-            ? (log, s, b)
+    /// <summary>Of a segment that is written under a lock: after the number, the term and the revision that tells the taking of its lock from all others.</summary>
+    public static string LockedBlock(string log, long segment, long block, long epoch, long revision) =>
+        string.Create(CultureInfo.InvariantCulture, $"logs/{log}/{segment:D8}/{block:D8}.{epoch}.{revision}");
+
+    /// <summary>What a key stands for; null when it is no block's. The revision is 0, or of a block that was put under a lock: that lock's.</summary>
+    public static (string Log, long Segment, long Number, long LockRevision)? ParseBlock(string key) =>
+        key.Split('/') is ["logs", var log, { Length: >= 8 } segment, { Length: >= 8 } block] && Parse(segment) is { } s
+            ? block.Split('.') switch
+            {
+                [var number] when Parse(number) is { } n => (log, s, n, 0),
+                [{ Length: >= 8 } number, var epoch, var revision] when Parse(number) is { } n && Parse(epoch) is not null && Parse(revision) is { } r => (log, s, n, r),
+                _ => null,
+            }
             : null;
+
+    private static long? Parse(string digits) => long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
 }

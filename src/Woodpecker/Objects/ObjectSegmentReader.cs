@@ -10,15 +10,14 @@ internal sealed class ObjectSegmentReader : ISegmentReader, IPrefetchSource
 {
     private const int ReserveBytesMin = 64 * 1024;
     private readonly BlockObjects _objects;
-    private readonly string _log;
-    private readonly long _segment;
+    private readonly BlockKeys _keys;
     private readonly BlockPrefetch _prefetch;
     private int _usualBytes;
     private bool _isPlaced;
 
-    public ObjectSegmentReader(BlockObjects objects, string log, long segment, Func<IPrefetchSource, BlockPrefetch> prefetch)
+    public ObjectSegmentReader(BlockObjects objects, BlockKeys keys, Func<IPrefetchSource, BlockPrefetch> prefetch)
     {
-        (_objects, _log, _segment) = (objects, log, segment);
+        (_objects, _keys) = (objects, keys);
         _prefetch = prefetch(this);
     }
 
@@ -30,7 +29,7 @@ internal sealed class ObjectSegmentReader : ISegmentReader, IPrefetchSource
     {
         if (!_isPlaced)
         {
-            (BlockNumber, NextEntry) = await BlockSearch.FindAsync(_objects, _log, _segment, fromEntry, ct);
+            (BlockNumber, NextEntry) = await BlockSearch.FindAsync(_objects, _keys, fromEntry, ct);
             _isPlaced = true;
         }
 
@@ -41,7 +40,7 @@ internal sealed class ObjectSegmentReader : ISegmentReader, IPrefetchSource
         }
 
         _usualBytes = Math.Max(bytes.Length, _usualBytes - (_usualBytes / 8));
-        if (!BlockHeader.TryRead(bytes.Span, _log, BlockNumber, out var header) || header.Segment != _segment || header.FirstEntry != NextEntry)
+        if (!BlockHeader.TryRead(bytes.Span, _keys.Log, BlockNumber, out var header) || header.Segment != _keys.Segment || header.FirstEntry != NextEntry)
         {
             return new(BlockReadKind.Bad, header, null, where);
         }
@@ -62,18 +61,18 @@ internal sealed class ObjectSegmentReader : ISegmentReader, IPrefetchSource
     }
 
     public async ValueTask<LogPosition> FindConfirmedAheadAsync(CancellationToken ct) =>
-        await _objects.ExistsAsync(ObjectPaths.Block(_log, _segment, BlockNumber), ct) ? LogPosition.Max : LogPosition.Beginning;
+        await _objects.ExistsAsync(_keys[BlockNumber], ct) ? LogPosition.Max : LogPosition.Beginning;
 
     public ValueTask DisposeAsync() => _prefetch.DisposeAsync();
 
-    public string Where() => string.Create(CultureInfo.InvariantCulture, $"log '{_log}', segment {_segment}, block {BlockNumber}, offset 0 of its object");
+    public string Where() => string.Create(CultureInfo.InvariantCulture, $"log '{_keys.Log}', segment {_keys.Segment}, block {BlockNumber}, offset 0 of its object");
 
     /// <summary>Blocks of a log are mostly alike: room for one twice as large as the larger ones of late.</summary>
     int IPrefetchSource.ReserveFor(long unit) => Math.Max(ReserveBytesMin, _usualBytes > int.MaxValue / 2 ? int.MaxValue : 2 * _usualBytes);
 
     ValueTask<AheadAnswer> IPrefetchSource.GetAheadAsync(long unit, int bytesMax, CancellationToken ct) =>
-        _objects.GetAheadAsync(ObjectPaths.Block(_log, _segment, unit), bytesMax, ct);
+        _objects.GetAheadAsync(_keys[unit], bytesMax, ct);
 
     ValueTask<ReadOnlyMemory<byte>?> IPrefetchSource.GetAsync(long unit, CancellationToken ct) =>
-        _objects.GetAsync(ObjectPaths.Block(_log, _segment, unit), ct);
+        _objects.GetAsync(_keys[unit], ct);
 }

@@ -23,6 +23,8 @@ internal sealed class Durable(string log, IEpochGuard guard, IStationSink statio
         }
     }
 
+    public IEpochGuard Guard => guard;
+
     /// <summary>Before a step that only the newest writer takes.</summary>
     public ValueTask RequireNewestAsync(CancellationToken ct) => guard.CheckAsync(ct);
 }

@@ -126,9 +126,9 @@ internal sealed class GroupCommit(
 
     private async ValueTask BeginSegmentAsync(long number, CancellationToken ct)
     {
-        await metadata.CreateSegmentAsync(log, term, number, ct);
+        await metadata.CreateSegmentAsync(log, term, number, durable.Guard.LockRevision, ct);
         await _segment.DisposeAsync();
-        _segment = await backend.CreateSegmentAsync(log, number, term, ct);
+        _segment = await backend.CreateSegmentAsync(log, number, term, durable.Guard, ct);
         _number = number;
     }
 
