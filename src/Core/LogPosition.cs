@@ -6,6 +6,7 @@ namespace MiniMilvus.Core;
 /// A place in a log: (log segment, entry). As the start of a read it is an inclusive lower bound, so
 /// <see cref="Next"/> of the last entry read is where to go on, also when the log has rolled meanwhile.
 /// </summary>
+[method: System.Text.Json.Serialization.JsonConstructor]
 public readonly record struct LogPosition(long Segment, long Entry) : IComparable<LogPosition>
 {
     public static readonly LogPosition Beginning;

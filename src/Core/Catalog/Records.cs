@@ -27,7 +27,7 @@ public sealed record IndexRecord
     public required string IndexType { get; init; }
     public MetricType Metric { get; init; }
     /// <summary>Every parameter as it came, to be echoed (index_type, metric_type, params, …).</summary>
-    public ImmutableSortedDictionary<string, string> Params { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
+    public ImmutableSortedDictionary<string, string> Params { get; init => field = value ?? ImmutableSortedDictionary<string, string>.Empty; } = ImmutableSortedDictionary<string, string>.Empty;
 }
 
 /// <summary>A collection: one record, so that each DDL step is one compare-and-set.</summary>
@@ -40,9 +40,9 @@ public sealed record CollectionRecord
     public required DdlState State { get; init; }
     public required ImmutableArray<VChannel> Channels { get; init; }
     public required ImmutableArray<PartitionRecord> Partitions { get; init; }
-    public ImmutableArray<IndexRecord> Indexes { get; init; } = [];
+    public ImmutableArray<IndexRecord> Indexes { get; init => field = value.IsDefault ? [] : value; } = [];
     public ConsistencyLevel Consistency { get; init; } = ConsistencyLevel.Bounded;
-    public ImmutableSortedDictionary<string, string> Properties { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
+    public ImmutableSortedDictionary<string, string> Properties { get; init => field = value ?? ImmutableSortedDictionary<string, string>.Empty; } = ImmutableSortedDictionary<string, string>.Empty;
     public required Timestamp CreatedAt { get; init; }
     public required Timestamp UpdatedAt { get; init; }
     /// <summary>Whether the user asked for it to be loaded; query nodes follow this.</summary>
@@ -76,7 +76,7 @@ public sealed record SegmentRecord
     public long Rows { get; init; }
     public long Bytes { get; init; }
     /// <summary>The object-store key of the manifest; set when flushed.</summary>
-    public string ManifestPath { get; init; } = "";
+    public string ManifestPath { get; init => field = value ?? ""; } = "";
     /// <summary>Where its CreateSegment message lies.</summary>
     public LogPosition Start { get; init; }
     /// <summary>Where its Flush message lies; until the log below it is truncated, replay must skip the segment's rows (S5).</summary>
@@ -84,7 +84,7 @@ public sealed record SegmentRecord
     public Timestamp MinTick { get; init; }
     public Timestamp MaxTick { get; init; }
     public int SchemaVersion { get; init; } = 1;
-    public ImmutableArray<SegmentIndexRecord> Indexes { get; init; } = [];
+    public ImmutableArray<SegmentIndexRecord> Indexes { get; init => field = value.IsDefault ? [] : value; } = [];
 }
 
 /// <summary>A committed delete file of a vchannel: every delete with its position in [From, Until).</summary>
@@ -102,8 +102,11 @@ public sealed record ChannelAssignment(PChannel Channel, Term Term, long NodeId,
 /// <summary>A node's session; it lives as long as its lease.</summary>
 public sealed record NodeSession(long NodeId, string Role, string Address);
 
-/// <summary>JSON of catalogue records: source-generated, so that shapes are fixed at build time.</summary>
-[JsonSourceGenerationOptions(WriteIndented = false, UseStringEnumConverter = true)]
+/// <summary>
+/// JSON of catalogue records: source-generated, so that shapes are fixed at build time. What is promised is there: a null or an absent
+/// parameter is refused. An absent init-only property gets its type's default and not its initializer's value, so their accessors fill that in.
+/// </summary>
+[JsonSourceGenerationOptions(WriteIndented = false, UseStringEnumConverter = true, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(CollectionSchema))]
 [JsonSerializable(typeof(CollectionRecord))]
 [JsonSerializable(typeof(DatabaseRecord))]

@@ -84,21 +84,38 @@ public static class MessageCodec
     /// <summary>The message at <paramref name="position"/>. Columns are views over <paramref name="bytes"/>, which must stay unchanged.</summary>
     public static LogMessage Decode(ReadOnlyMemory<byte> bytes, LogPosition position)
     {
+        try
+        {
+            return DecodeUnnamed(bytes, position);
+        }
+        catch (MiniMilvusException e) when (e.Kind == ErrorKind.Corrupted)
+        {
+            throw MiniMilvusException.Corrupted($"log entry {position}: {e.Message}", e);
+        }
+    }
+
+    private static LogMessage DecodeUnnamed(ReadOnlyMemory<byte> bytes, LogPosition position)
+    {
         var head = bytes.Span;
         if (bytes.Length < HeaderBytes || BinaryPrimitives.ReadUInt16LittleEndian(head) != Magic)
         {
-            throw MiniMilvusException.Corrupted($"log entry {position}: {bytes.Length} bytes that are not a log message");
+            throw MiniMilvusException.Corrupted($"{bytes.Length} bytes that are not a log message");
         }
 
+        var (nameBytes, reserved) = (BinaryPrimitives.ReadUInt16LittleEndian(head[4..]), BinaryPrimitives.ReadUInt16LittleEndian(head[6..]));
         if (head[2] != Version)
         {
-            throw MiniMilvusException.Corrupted($"log entry {position}: expected message version {Version}, found {head[2]}");
+            throw MiniMilvusException.Corrupted($"expected message version {Version}, found {head[2]}");
         }
 
-        var nameBytes = BinaryPrimitives.ReadUInt16LittleEndian(head[4..]);
+        if (reserved != 0)
+        {
+            throw MiniMilvusException.Corrupted($"expected 0 in the reserved bytes, found {reserved}");
+        }
+
         if (bytes.Length < HeaderBytes + nameBytes)
         {
-            throw MiniMilvusException.Corrupted($"log entry {position}: a channel name of {nameBytes} bytes does not fit in {bytes.Length}");
+            throw MiniMilvusException.Corrupted($"a channel name of {nameBytes} bytes does not fit in {bytes.Length}");
         }
 
         var collection = new CollectionId(BinaryPrimitives.ReadInt64LittleEndian(head[32..]));
@@ -109,21 +126,26 @@ public static class MessageCodec
         MessageBody body = (MessageType)head[3] switch
         {
             MessageType.TimeTick => new TimeTickBody(),
-            MessageType.Insert => DecodeInsert(collection, partition, segment, extra, payload),
+            MessageType.Insert => DecodeInsert(collection, partition, segment, extra, ref payload),
             MessageType.Delete => new DeleteBody(collection, partition, ColumnCodec.Decode(ref payload)),
-            MessageType.CreateSegment => new CreateSegmentBody(collection, partition, segment, (int)extra),
+            MessageType.CreateSegment => new CreateSegmentBody(collection, partition, segment, Number(extra)),
             MessageType.Flush => new FlushBody(collection, segment),
-            MessageType.ManualFlush => new ManualFlushBody(collection, SegmentIds(payload.Span)),
-            MessageType.CreateCollection => new CreateCollectionBody(collection, Schema(payload.Span, position)),
+            MessageType.ManualFlush => new ManualFlushBody(collection, SegmentIds(ref payload)),
+            MessageType.CreateCollection => new CreateCollectionBody(collection, Schema(ref payload)),
             MessageType.DropCollection => new DropCollectionBody(collection),
             MessageType.CreatePartition => new CreatePartitionBody(collection, partition),
             MessageType.DropPartition => new DropPartitionBody(collection, partition),
-            MessageType.SchemaChange => new SchemaChangeBody(collection, Schema(payload.Span, position)),
-            MessageType.BeginTransaction => new BeginTransactionBody((int)extra),
+            MessageType.SchemaChange => new SchemaChangeBody(collection, Schema(ref payload)),
+            MessageType.BeginTransaction => new BeginTransactionBody(Number(extra)),
             MessageType.CommitTransaction => new CommitTransactionBody(),
             MessageType.RollbackTransaction => new RollbackTransactionBody(),
-            _ => throw MiniMilvusException.Corrupted($"log entry {position}: unknown message type {head[3]}"),
+            _ => throw MiniMilvusException.Corrupted($"unknown message type {head[3]}"),
         };
+        if (!payload.IsEmpty)
+        {
+            throw MiniMilvusException.Corrupted($"{payload.Length} bytes behind a message of type {body.Type}");
+        }
+
         return new LogMessage
         {
             Term = new Term(BinaryPrimitives.ReadInt64LittleEndian(head[8..])),
@@ -152,7 +174,7 @@ public static class MessageCodec
         _ => throw MiniMilvusException.Internal($"no encoding for {body.GetType().Name}"),
     };
 
-    private static InsertBody DecodeInsert(CollectionId collection, PartitionId partition, SegmentId segment, long extra, ReadOnlyMemory<byte> payload)
+    private static InsertBody DecodeInsert(CollectionId collection, PartitionId partition, SegmentId segment, long extra, ref ReadOnlyMemory<byte> payload)
     {
         var columns = ImmutableArray.CreateBuilder<Column>();
         while (!payload.IsEmpty)
@@ -160,30 +182,38 @@ public static class MessageCodec
             columns.Add(ColumnCodec.Decode(ref payload));
         }
 
-        return new InsertBody(collection, partition, segment, (int)(extra & 0xFFFFFFFF), new RowBatch(new FieldId(extra >> 32), columns.ToImmutable()));
+        var key = new FieldId(extra >> 32);
+        var rows = columns.FirstOrDefault(c => c.Field == key)?.Count ?? throw MiniMilvusException.Corrupted($"expected a column of the primary key {key} among {columns.Count}, found none");
+        return columns.FirstOrDefault(c => c.Count != rows) is { } uneven
+            ? throw MiniMilvusException.Corrupted($"expected {rows} rows in every column, found {uneven.Count} of field {uneven.Field}")
+            : new InsertBody(collection, partition, segment, (int)(extra & 0xFFFFFFFF), new RowBatch(key, columns.ToImmutable()));
     }
 
-    private static ImmutableArray<SegmentId> SegmentIds(ReadOnlySpan<byte> payload)
+    private static int Number(long extra) => extra is >= 0 and <= int.MaxValue ? (int)extra : throw MiniMilvusException.Corrupted($"expected a count, found {extra}");
+
+    /// <summary>Takes all whole ids; what is left of them is behind the message.</summary>
+    private static ImmutableArray<SegmentId> SegmentIds(ref ReadOnlyMemory<byte> payload)
     {
         var ids = ImmutableArray.CreateBuilder<SegmentId>(payload.Length / 8);
-        for (var at = 0; at + 8 <= payload.Length; at += 8)
+        for (; payload.Length >= 8; payload = payload[8..])
         {
-            ids.Add(new SegmentId(BinaryPrimitives.ReadInt64LittleEndian(payload[at..])));
+            ids.Add(new SegmentId(BinaryPrimitives.ReadInt64LittleEndian(payload.Span)));
         }
 
-        return ids.ToImmutable();
+        return ids.MoveToImmutable();
     }
 
-    private static CollectionSchema Schema(ReadOnlySpan<byte> json, LogPosition position)
+    private static CollectionSchema Schema(ref ReadOnlyMemory<byte> json)
     {
         try
         {
-            return JsonSerializer.Deserialize(json, CatalogJson.Default.CollectionSchema)
-                ?? throw MiniMilvusException.Corrupted($"log entry {position}: an empty schema");
+            var schema = JsonSerializer.Deserialize(json.Span, CatalogJson.Default.CollectionSchema) ?? throw MiniMilvusException.Corrupted("expected a schema, found null");
+            json = default;
+            return schema;
         }
         catch (JsonException e)
         {
-            throw MiniMilvusException.Corrupted($"log entry {position}: a schema that is not JSON: {e.Message}", e);
+            throw MiniMilvusException.Corrupted($"a schema that is not JSON: {e.Message}", e);
         }
     }
 }

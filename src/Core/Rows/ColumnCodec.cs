@@ -65,6 +65,11 @@ public static class ColumnCodec
         var flags = BinaryPrimitives.ReadInt32LittleEndian(head[20..]);
         var length = BinaryPrimitives.ReadInt64LittleEndian(head[24..]);
         var validBytes = (flags & HasNulls) != 0 ? count : 0;
+        if ((flags & ~HasNulls) != 0)
+        {
+            throw MiniMilvusException.Corrupted($"column {field}: expected flags 0 or {HasNulls}, found {flags}");
+        }
+
         if (count < 0 || length < 0 || length > bytes.Length - HeaderBytes - (long)validBytes)
         {
             throw MiniMilvusException.Corrupted($"column {field}: {count} rows and {length} value bytes do not fit in {bytes.Length} bytes");
@@ -85,7 +90,7 @@ public static class ColumnCodec
         bytes = bytes[(HeaderBytes + validBytes + (int)length)..];
         return type switch
         {
-            DataType.Bool => new ScalarColumn<bool>(field, type, Fixed<bool>(field, values, count), valid),
+            DataType.Bool => new ScalarColumn<bool>(field, type, Fixed<bool>(field, Flags(field, values), count), valid),
             DataType.Int8 or DataType.Int16 or DataType.Int32 => new ScalarColumn<int>(field, type, Fixed<int>(field, values, count), valid),
             DataType.Int64 => new ScalarColumn<long>(field, type, Fixed<long>(field, values, count), valid),
             DataType.Float => new ScalarColumn<float>(field, type, Fixed<float>(field, values, count), valid),
@@ -140,6 +145,12 @@ public static class ColumnCodec
             ? ByteView<T>.Of(values)
             : throw MiniMilvusException.Corrupted($"column {field}: expected {count * size} value bytes, found {values.Length}");
     }
+
+    /// <summary>Any other byte, seen as a bool, would be neither true nor false.</summary>
+    private static ReadOnlyMemory<byte> Flags(FieldId field, ReadOnlyMemory<byte> values) =>
+        values.Span.IndexOfAnyExceptInRange((byte)0, (byte)1) is var at and >= 0
+            ? throw MiniMilvusException.Corrupted($"column {field}: expected 0 or 1 in row {at}, found {values.Span[at]}")
+            : values;
 
     private static void WriteStrings(ReadOnlySpan<string> values, IBufferWriter<byte> to)
     {

@@ -9,7 +9,7 @@ public sealed record FieldSchema
     public required FieldId Id { get; init; }
     public required string Name { get; init; }
     public required DataType Type { get; init; }
-    public string Description { get; init; } = "";
+    public string Description { get; init => field = value ?? ""; } = "";
     public bool IsPrimaryKey { get; init; }
     public bool IsAutoId { get; init; }
     public bool IsNullable { get; init; }
@@ -19,7 +19,7 @@ public sealed record FieldSchema
     public int Dim { get; init; }
     public int MaxLength { get; init; }
     /// <summary>Milvus's type_params and index_params as they came, to be echoed by DescribeCollection.</summary>
-    public ImmutableSortedDictionary<string, string> TypeParams { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
+    public ImmutableSortedDictionary<string, string> TypeParams { get; init => field = value ?? ImmutableSortedDictionary<string, string>.Empty; } = ImmutableSortedDictionary<string, string>.Empty;
     /// <summary>The default value as JSON, or null when the field has none.</summary>
     public string? DefaultValueJson { get; init; }
 
@@ -31,7 +31,7 @@ public sealed record FieldSchema
 public sealed record CollectionSchema
 {
     public required string Name { get; init; }
-    public string Description { get; init; } = "";
+    public string Description { get; init => field = value ?? ""; } = "";
     public required ImmutableArray<FieldSchema> Fields { get; init; }
     /// <summary>Rises with every change; an insert carries it and the owner of the channel refuses a mismatch (S11).</summary>
     public int Version { get; init; } = 1;

@@ -6,6 +6,7 @@ namespace MiniMilvus.Core.Time;
 /// A hybrid timestamp, as in Milvus: 46 bits of milliseconds since the Unix epoch, 18 bits of counter.
 /// Granted only by the <see cref="ITimestampOracle"/>; its order is the order of everything.
 /// </summary>
+[method: System.Text.Json.Serialization.JsonConstructor]
 public readonly record struct Timestamp(ulong Value) : IComparable<Timestamp>
 {
     public const int LogicalBits = 18;

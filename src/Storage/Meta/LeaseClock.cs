@@ -3,6 +3,8 @@ namespace MiniMilvus.Storage.Meta;
 /// <summary>When each lease runs out, by one timer set to the nearest deadline. Its owner serializes the calls; <c>expired</c> comes from the timer.</summary>
 internal sealed class LeaseClock : IDisposable
 {
+    /// <summary>Within what a timer takes; a deadline beyond it is looked at again then.</summary>
+    private static readonly TimeSpan LookMax = TimeSpan.FromDays(24);
     private readonly TimeProvider _time;
     private readonly Dictionary<long, (TimeSpan TimeToLive, long Renewed)> _leases = [];
     private readonly ITimer _timer;
@@ -38,7 +40,7 @@ internal sealed class LeaseClock : IDisposable
         }
 
         var nearest = _leases.Values.Min(Remaining);
-        _timer.Change(nearest > TimeSpan.FromMilliseconds(1) ? nearest : TimeSpan.FromMilliseconds(1), Timeout.InfiniteTimeSpan);
+        _timer.Change(TimeSpan.FromTicks(Math.Clamp(nearest.Ticks, TimeSpan.TicksPerMillisecond, LookMax.Ticks)), Timeout.InfiniteTimeSpan);
     }
 
     public void Dispose() => _timer.Dispose();

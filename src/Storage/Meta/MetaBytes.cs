@@ -61,6 +61,15 @@ internal ref struct MetaByteReader(ReadOnlySpan<byte> bytes, string where)
             : throw MiniMilvusException.Corrupted($"{where}: {count} items do not fit in {_rest.Length} bytes");
     }
 
+    /// <summary>A lease's time to live, within what was ever granted.</summary>
+    public TimeSpan TimeToLive()
+    {
+        var ticks = Int64();
+        return ticks > 0 && ticks <= MetaLimits.LeaseMax.Ticks
+            ? TimeSpan.FromTicks(ticks)
+            : throw MiniMilvusException.Corrupted($"{where}: expected a time to live up to {MetaLimits.LeaseMax}, found {ticks} ticks");
+    }
+
     public readonly void End()
     {
         if (!_rest.IsEmpty)

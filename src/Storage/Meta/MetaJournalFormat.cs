@@ -84,7 +84,7 @@ internal static class MetaJournalFormat
         MetaRecord record = kind switch
         {
             WriteKind => new MetaRecord.Write(sequence, revision, ReadOperations(ref reader, where)),
-            GrantKind => new MetaRecord.Grant(sequence, revision, TimeSpan.FromTicks(reader.Int64())),
+            GrantKind => new MetaRecord.Grant(sequence, revision, reader.TimeToLive()),
             RevokeKind => new MetaRecord.Revoke(sequence, revision, reader.Int64()),
             _ => throw MiniMilvusException.Corrupted($"{where}: unknown record kind {kind}"),
         };

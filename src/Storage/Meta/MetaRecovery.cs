@@ -73,15 +73,27 @@ internal static class MetaRecovery
 
             if (next > state.Sequence)
             {
-                var before = state.Revision;
-                var events = state.Apply(MetaJournalFormat.ReadPayload(next, bytes.AsSpan(at + MetaJournalFormat.RecordHeaderBytes, record.Length), $"{path} at {at}"));
-                if (state.Revision > before)
-                {
-                    history.Publish(state.Revision, events);
-                }
+                Apply(state, history, MetaJournalFormat.ReadPayload(next, bytes.AsSpan(at + MetaJournalFormat.RecordHeaderBytes, record.Length), $"{path} at {at}"), $"{path} at {at}");
             }
 
             at += MetaJournalFormat.RecordHeaderBytes + record.Length;
+        }
+    }
+
+    private static void Apply(MetaState state, MetaHistory history, MetaRecord record, string where)
+    {
+        try
+        {
+            var before = state.Revision;
+            var events = state.Apply(record);
+            if (state.Revision > before)
+            {
+                history.Publish(state.Revision, events);
+            }
+        }
+        catch (MiniMilvusException e) when (e.Kind == ErrorKind.Corrupted)
+        {
+            throw MiniMilvusException.Corrupted($"{where}: {e.Message}", e);
         }
     }
 

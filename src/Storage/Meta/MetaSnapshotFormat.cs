@@ -69,7 +69,7 @@ internal static class MetaSnapshotFormat
         var leases = new (long, TimeSpan)[reader.Count(16)];
         for (var i = 0; i < leases.Length; i++)
         {
-            leases[i] = (reader.Int64(), TimeSpan.FromTicks(reader.Int64()));
+            leases[i] = (reader.Int64(), reader.TimeToLive());
         }
 
         var entries = new MetaEntry[reader.Count(40)];
@@ -88,6 +88,10 @@ internal static class MetaSnapshotFormat
         catch (ArgumentException e)
         {
             throw MiniMilvusException.Corrupted($"{where}: a key or lease twice: {e.Message}", e);
+        }
+        catch (MiniMilvusException e) when (e.Kind == ErrorKind.Corrupted)
+        {
+            throw MiniMilvusException.Corrupted($"{where}: {e.Message}", e);
         }
     }
 }

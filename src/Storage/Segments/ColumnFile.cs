@@ -32,16 +32,7 @@ public static class ColumnFile
     public static Column Decode(ReadOnlyMemory<byte> file, FieldId field, string name)
     {
         var content = SealedFile.Open(file, Magic, FormatVersion, field.Value, name);
-        Column column;
-        try
-        {
-            column = ColumnCodec.Decode(ref content);
-        }
-        catch (MiniMilvusException e) when (e.Kind == ErrorKind.Corrupted)
-        {
-            throw MiniMilvusException.Corrupted($"{name}: {e.Message}", e);
-        }
-
+        var column = SealedFile.Column(ref content, name);
         return column.Field == field && content.IsEmpty
             ? column
             : throw MiniMilvusException.Corrupted($"{name}: expected field {field} alone, found field {column.Field} and {content.Length} bytes behind it");
@@ -80,6 +71,19 @@ internal static class SealedFile
         BinaryPrimitives.WriteUInt32LittleEndian(footer[4..], 0);
         EndMagic.CopyTo(footer[8..]);
         to.Advance(FooterBytes);
+    }
+
+    /// <summary>The next column of a content, with the file's name in its errors.</summary>
+    public static Column Column(ref ReadOnlyMemory<byte> content, string name)
+    {
+        try
+        {
+            return ColumnCodec.Decode(ref content);
+        }
+        catch (MiniMilvusException e) when (e.Kind == ErrorKind.Corrupted)
+        {
+            throw MiniMilvusException.Corrupted($"{name}: {e.Message}", e);
+        }
     }
 
     /// <summary>Verifies a file and returns its content as a view.</summary>

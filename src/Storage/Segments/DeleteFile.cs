@@ -80,7 +80,7 @@ public static class DeleteFile
         var from = new LogPosition(BinaryPrimitives.ReadInt64LittleEndian(positions), BinaryPrimitives.ReadInt64LittleEndian(positions[8..]));
         var until = new LogPosition(BinaryPrimitives.ReadInt64LittleEndian(positions[16..]), BinaryPrimitives.ReadInt64LittleEndian(positions[24..]));
         content = content[PositionBytes..];
-        var keys = ColumnCodec.Decode(ref content);
+        var keys = SealedFile.Column(ref content, name);
         var ticks = Numbers(ref content, FieldId.Timestamp, keys.Count, name);
         var partitions = Numbers(ref content, PartitionField, keys.Count, name);
         return keys is ScalarColumn<long> or StringColumn && content.IsEmpty
@@ -100,7 +100,7 @@ public static class DeleteFile
         Decode(await store.GetAsync(path, ct), collection, path);
 
     private static ReadOnlyMemory<long> Numbers(ref ReadOnlyMemory<byte> content, FieldId field, int count, string name) =>
-        ColumnCodec.Decode(ref content) is ScalarColumn<long> column && column.Field == field && column.Count == count
+        SealedFile.Column(ref content, name) is ScalarColumn<long> column && column.Field == field && column.Count == count
             ? column.Values
             : throw MiniMilvusException.Corrupted($"{name}: expected {count} numbers of field {field}");
 }

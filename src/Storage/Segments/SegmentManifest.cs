@@ -66,6 +66,6 @@ public sealed record SegmentManifest
     }
 }
 
-[JsonSourceGenerationOptions(WriteIndented = true, UseStringEnumConverter = true)]
+[JsonSourceGenerationOptions(WriteIndented = true, UseStringEnumConverter = true, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(SegmentManifest))]
 internal sealed partial class SegmentJson : JsonSerializerContext;

@@ -86,8 +86,9 @@ internal sealed class LocalSegmentReader(IDiskFile file, string log, long segmen
     /// <summary>The first header of this segment from an offset on that verifies and matches.</summary>
     private async ValueTask<(long Offset, BlockHeader Header)?> FindHeaderAsync(long from, Func<BlockHeader, bool> matches, CancellationToken ct)
     {
-        var chunk = new byte[Math.Max(readBytes, 1024 * 1024)];
-        for (var at = from; ; at += chunk.Length - BlockHeader.Bytes)
+        // Damage may lie in many places, so a look takes no more than the file can fill.
+        var chunk = new byte[Math.Max(BlockHeader.Bytes, Math.Min(Math.Max(readBytes, 1024 * 1024), file.Length - from))];
+        for (var at = from; ; at += chunk.Length - BlockHeader.Bytes + 1)
         {
             var read = await file.ReadAtAsync(at, chunk, ct);
             for (var i = 0; i <= read - BlockHeader.Bytes; i++)

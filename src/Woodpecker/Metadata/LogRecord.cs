@@ -41,7 +41,7 @@ internal readonly record struct Versioned<T>(T Record, long ModRevision);
 
 [JsonSerializable(typeof(LogRecord))]
 [JsonSerializable(typeof(LogSegmentRecord))]
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
 internal sealed partial class RecordJson : JsonSerializerContext
 {
     public static byte[] Write(LogRecord record) => JsonSerializer.SerializeToUtf8Bytes(record, Default.LogRecord);

@@ -91,6 +91,31 @@ internal sealed class BlockObjects(IObjectStore store, WoodpeckerOptions options
 
     public async ValueTask<bool> ExistsAsync(string key, CancellationToken ct) => await store.HeadAsync(key, ct) is not null;
 
+    /// <summary>The numbers of a segment's blocks that are there.</summary>
+    public async ValueTask<IReadOnlyList<long>> ListNumbersAsync(string log, long segment, CancellationToken ct)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                var numbers = new List<long>();
+                await foreach (var info in store.ListAsync(ObjectPaths.Segment(log, segment), ct))
+                {
+                    if (ObjectPaths.ParseBlock(info.Key) is { } block)
+                    {
+                        numbers.Add(block.Number);
+                    }
+                }
+
+                return numbers;
+            }
+            catch (MiniMilvusException e) when (e.Kind == ErrorKind.Unavailable && attempt < options.ObjectAttemptsMax)
+            {
+                await Task.Delay(options.ObjectRetryDelay, time, ct);
+            }
+        }
+    }
+
     public async ValueTask DeleteAllAsync(string prefix, CancellationToken ct)
     {
         var keys = new List<string>();

@@ -64,6 +64,7 @@ internal sealed class ObjectBackend : ILogBackend
                     throw MiniMilvusException.Corrupted($"{read.Where}: expected entry {reader.NextEntry} in a block that verifies, found damaged bytes");
                 case BlockReadKind.NotYet:
                     var end = new LogPosition(segment.Number, reader.NextEntry);
+                    await RequireNotLostAsync(reader, end, ct);
                     var footer = EncodedBlock.Footer(segment.Number, end.Entry, epoch.Value, end);
                     await _objects.TryPutAsync(ObjectPaths.Block(log, segment.Number, reader.BlockNumber), BlockObjects.Encode(footer, log, reader.BlockNumber), ct);
                     break; // read what lies there now: our footer, or what came before it
@@ -76,6 +77,18 @@ internal sealed class ObjectBackend : ILogBackend
     public ValueTask<ISegmentWriter> CreateSegmentAsync(string log, long segment, Term epoch, IEpochGuard guard, CancellationToken ct) => new(guard is LockGuard held
         ? new LockedSegmentWriter(_objects, new BlockKeys(log, segment, epoch.Value, held.LockRevision), held)
         : new ObjectSegmentWriter(_objects, log, segment, epoch));
+
+    /// <summary>
+    /// A free number is the log's end, unless a block behind it says that entries there had been confirmed: then its object was lost (W16).
+    /// What was put out of order and never acked confirms nothing at or above the gap.
+    /// </summary>
+    private static async ValueTask RequireNotLostAsync(ObjectSegmentReader reader, LogPosition end, CancellationToken ct)
+    {
+        if (await reader.FindConfirmedBehindAsync(ct) is var confirmed && confirmed > end)
+        {
+            throw MiniMilvusException.Corrupted($"{reader.Where()}: expected entry {end.Entry} in an object, found none; a later block says that entries below {confirmed} had been confirmed");
+        }
+    }
 
     public ValueTask<ISegmentReader?> OpenSegmentAsync(string log, LogSegmentRecord segment, CancellationToken ct)
     {

@@ -63,6 +63,21 @@ internal sealed class ObjectSegmentReader : ISegmentReader, IPrefetchSource
     public async ValueTask<LogPosition> FindConfirmedAheadAsync(CancellationToken ct) =>
         await _objects.ExistsAsync(_keys[BlockNumber], ct) ? LogPosition.Max : LogPosition.Beginning;
 
+    /// <summary>What the last block behind the present place that verifies says was confirmed (it only rises); Beginning when there is none.</summary>
+    public async ValueTask<LogPosition> FindConfirmedBehindAsync(CancellationToken ct)
+    {
+        foreach (var number in (await _objects.ListNumbersAsync(_keys.Log, _keys.Segment, ct)).Where(n => n > BlockNumber).OrderDescending())
+        {
+            if (await _objects.GetAsync(_keys[number], ct) is { } bytes
+                && BlockHeader.TryRead(bytes.Span, _keys.Log, number, out var header) && header.Segment == _keys.Segment)
+            {
+                return header.Confirmed;
+            }
+        }
+
+        return LogPosition.Beginning;
+    }
+
     public ValueTask DisposeAsync() => _prefetch.DisposeAsync();
 
     public string Where() => string.Create(CultureInfo.InvariantCulture, $"log '{_keys.Log}', segment {_keys.Segment}, block {BlockNumber}, offset 0 of its object");

@@ -1,0 +1,2 @@
+// What a case allocates is measured over the process, so cases run one after the other.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
