@@ -76,7 +76,13 @@ internal sealed class ChannelAssigner(IMetaStore meta, CoordinatorOptions option
     public async ValueTask<ChannelAssignment> ReportErrorAsync(ChannelAssignment assignment, CancellationToken ct)
     {
         using var turn = await _gate.EnterAsync(ct);
-        if (_current.TryGetValue(assignment.Channel, out var current) && current.Term > assignment.Term)
+        if (!_current.TryGetValue(assignment.Channel, out var current) && !Channels.Contains(assignment.Channel))
+        {
+            // A node would be sent to open a log that is none, over and over.
+            throw MiniMilvusException.NotFound(ErrorReason.ChannelNotFound, $"pchannel '{assignment.Channel}' does not exist: an error was reported of it in term {assignment.Term}");
+        }
+
+        if (current is not null && current.Term > assignment.Term)
         {
             return current;
         }

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Google.Protobuf;
 using Grpc.Core;
 using MiniMilvus.Contracts.Internal.Coordinator;
 using MiniMilvus.Core;
@@ -24,13 +26,13 @@ internal sealed class CoordinatorGrpcService(ICoordinator coordinator) : Coordin
 
     public override Task<ExecuteResponse> Execute(ExecuteRequest request, ServerCallContext context) => RpcErrors.ServeAsync(async () =>
     {
-        var command = JsonSerializer.Deserialize(request.Command.Span, CatalogJson.Default.DdlCommand) ?? throw MiniMilvusException.Invalid("expected a DDL command, found none");
+        var command = Read(request.Command, CatalogJson.Default.DdlCommand);
         return new ExecuteResponse { Revision = await coordinator.ExecuteAsync(command, context.CancellationToken) };
     });
 
     public override Task<CommitResponse> Commit(CommitRequest request, ServerCallContext context) => RpcErrors.ServeAsync(async () =>
     {
-        var commit = JsonSerializer.Deserialize(request.Commit.Span, CatalogJson.Default.SegmentCommit) ?? throw MiniMilvusException.Invalid("expected a segment commit, found none");
+        var commit = Read(request.Commit, CatalogJson.Default.SegmentCommit);
         await coordinator.CommitAsync(commit, context.CancellationToken);
         return new CommitResponse();
     });
@@ -57,9 +59,23 @@ internal sealed class CoordinatorGrpcService(ICoordinator coordinator) : Coordin
 
     public override Task<ReportReaderPositionResponse> ReportReaderPosition(ReportReaderPositionRequest request, ServerCallContext context) => RpcErrors.ServeAsync(async () =>
     {
-        await coordinator.ReportReaderPositionAsync(request.NodeId, new PChannel(request.Channel), new LogPosition(request.Position.Segment, request.Position.Entry), context.CancellationToken);
+        var position = request.Position ?? throw MiniMilvusException.Invalid("expected a position, found none");
+        await coordinator.ReportReaderPositionAsync(request.NodeId, new PChannel(request.Channel), new LogPosition(position.Segment, position.Entry), context.CancellationToken);
         return new ReportReaderPositionResponse();
     });
+
+    private static T Read<T>(ByteString json, JsonTypeInfo<T> type)
+        where T : class
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(json.Span, type) ?? throw MiniMilvusException.Invalid($"expected a {typeof(T).Name}, found null");
+        }
+        catch (Exception e) when (e is JsonException or NotSupportedException)
+        {
+            throw MiniMilvusException.Invalid($"expected a {typeof(T).Name} as JSON: {e.Message}");
+        }
+    }
 }
 
 /// <summary>Serves error reports about assignments.</summary>
@@ -67,7 +83,7 @@ internal sealed class AssignmentGrpcService(IChannelAssigner assigner) : Assignm
 {
     public override Task<ReportErrorResponse> ReportError(ReportErrorRequest request, ServerCallContext context) => RpcErrors.ServeAsync(async () =>
     {
-        var a = request.Assignment;
+        var a = request.Assignment ?? throw MiniMilvusException.Invalid("expected an assignment, found none");
         var newest = await assigner.ReportErrorAsync(new ChannelAssignment(new PChannel(a.Channel), new Term(a.Term), a.NodeId, a.Address), context.CancellationToken);
         return new ReportErrorResponse
         {

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Threading.Channels;
 using Grpc.Core;
 using MiniMilvus.Contracts.Internal.Streaming;
@@ -19,15 +20,28 @@ internal sealed class HandlerGrpcService(IStreamingHandler handler) : HandlerSer
     {
         var ct = context.CancellationToken;
         var answers = Channel.CreateBounded<Task<ProduceResponse>>(AnswersWaitingMax);
-        var writing = WriteAsync(answers.Reader, responseStream, ct);
-        while (await requestStream.MoveNext(ct))
+        var writing = WriteAsync(answers, responseStream, ct);
+        Exception? failure = null;
+        try
         {
-            // Handed to the owner in the order of the stream; the answers go out in the same order, which is the order of acks.
-            await answers.Writer.WriteAsync(AnswerAsync(requestStream.Current, ct), ct);
+            while (await requestStream.MoveNext(ct))
+            {
+                // Handed to the owner in the order of the stream; the answers go out in the same order, which is the order of acks.
+                await answers.Writer.WriteAsync(AnswerAsync(requestStream.Current, ct), ct);
+            }
+        }
+        catch (Exception e) when (e is not ChannelClosedException)
+        {
+            failure = e;
         }
 
-        answers.Writer.Complete();
+        // What was handed over before a stream broke is answered; when the answers broke first, theirs is the failure.
+        answers.Writer.TryComplete();
         await writing;
+        if (failure is not null)
+        {
+            ExceptionDispatchInfo.Throw(failure);
+        }
     }
 
     public override async Task Consume(ConsumeRequest request, IServerStreamWriter<ConsumeResponse> responseStream, ServerCallContext context)
@@ -71,11 +85,18 @@ internal sealed class HandlerGrpcService(IStreamingHandler handler) : HandlerSer
         return bytes.Length;
     }
 
-    private static async Task WriteAsync(ChannelReader<Task<ProduceResponse>> answers, IServerStreamWriter<ProduceResponse> to, CancellationToken ct)
+    private static async Task WriteAsync(Channel<Task<ProduceResponse>> answers, IServerStreamWriter<ProduceResponse> to, CancellationToken ct)
     {
-        await foreach (var answer in answers.ReadAllAsync(ct))
+        try
         {
-            await to.WriteAsync(await answer, ct);
+            await foreach (var answer in answers.Reader.ReadAllAsync(ct))
+            {
+                await to.WriteAsync(await answer, ct);
+            }
+        }
+        finally
+        {
+            answers.Writer.TryComplete(); // whoever reads the requests stops too
         }
     }
 
@@ -91,8 +112,9 @@ internal sealed class HandlerGrpcService(IStreamingHandler handler) : HandlerSer
                 return response;
             }
 
-            var bodies = request.Append.Messages.Select(m => StreamingWire.FromWire(m, default).Body);
-            var result = await handler.AppendAsync(channel, new Term(request.Term), new VChannel(request.Append.Vchannel), [.. bodies], ct);
+            var append = request.Append ?? throw MiniMilvusException.Invalid("produce: expected an append or a signal, found neither");
+            var bodies = append.Messages.Select(StreamingWire.BodyFromWire);
+            var result = await handler.AppendAsync(channel, new Term(request.Term), new VChannel(append.Vchannel), [.. bodies], ct);
             response.Tick = result.Tick.Value;
             response.Position = StreamingWire.ToWire(result.Position);
             response.SealedSegments.AddRange(result.Sealed.Select(s => s.Value));

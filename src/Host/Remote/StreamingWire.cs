@@ -28,6 +28,19 @@ internal static class StreamingWire
 
     public static LogMessage FromWire(ByteString message, Core.LogPosition position) => MessageCodec.Decode(message.Memory, position);
 
+    /// <summary>What a client asks to append. Bytes that are no message are its mistake: nothing stored is damaged.</summary>
+    public static MessageBody BodyFromWire(ByteString message)
+    {
+        try
+        {
+            return FromWire(message, default).Body;
+        }
+        catch (MiniMilvusException e) when (e.Kind == ErrorKind.Corrupted)
+        {
+            throw MiniMilvusException.Invalid($"append: expected a log message: {e.Message}");
+        }
+    }
+
     public static Failure ToWire(MiniMilvusException e) => new() { Kind = (int)e.Kind, Reason = (int)e.Reason, Message = e.Message };
 
     public static MiniMilvusException FromWire(Failure f) => new((ErrorKind)f.Kind, (ErrorReason)f.Reason, f.Message);

@@ -46,11 +46,17 @@ internal sealed class MessageReader(PipeReader body, MessageDecoder decoder, Rpc
                     return message;
                 }
             }
-            catch
+            catch (Exception e)
             {
                 // The call is lost, but the bytes count as read, so that the connection's window stays open.
                 body.AdvanceTo(buffer.End);
-                throw;
+                if (e is RpcException)
+                {
+                    throw;
+                }
+
+                // The frame was whole and what it holds is not of the method's type: the caller's mistake, and no defect of the handler.
+                throw new RpcException(new Status(StatusCode.InvalidArgument, $"The message is not of the method's type: {e.Message}", e));
             }
 
             if (result.IsCompleted)

@@ -177,7 +177,8 @@ internal sealed class RpcServerCallContext : ServerCallContext
             return known.Status;
         }
 
-        if (e is OperationCanceledException or IOException && CancellationTokenCore.IsCancellationRequested)
+        // A stream that the client reset is seen by its reader before the token knows.
+        if (e is OperationCanceledException { InnerException: IOException } || (e is OperationCanceledException or IOException && CancellationTokenCore.IsCancellationRequested))
         {
             return new Status(StatusCode.Cancelled, "Call canceled by the client.");
         }
