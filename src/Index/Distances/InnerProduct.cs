@@ -63,7 +63,7 @@ public static class InnerProduct
             s1 = Vector512.MultiplyAddEstimate(Vector512.LoadUnsafe(in a, n - 16) & fresh, Vector512.LoadUnsafe(in b, n - 16) & fresh, s1);
         }
 
-        return Vector512.Sum(s0 + s1 + (s2 + s3));
+        return Lanes.Sum(s0 + s1 + (s2 + s3));
     }
 
     internal static float Compute256(ref readonly float a, ref readonly float b, int length)
@@ -86,7 +86,7 @@ public static class InnerProduct
             s1 = Vector256.MultiplyAddEstimate(Vector256.LoadUnsafe(in a, n - 8) & fresh, Vector256.LoadUnsafe(in b, n - 8) & fresh, s1);
         }
 
-        return Vector256.Sum(s0 + s1 + (s2 + s3));
+        return Lanes.Sum(s0 + s1 + (s2 + s3));
     }
 
     internal static float Compute128(ref readonly float a, ref readonly float b, int length)
@@ -107,6 +107,6 @@ public static class InnerProduct
             s1 = Vector128.MultiplyAddEstimate(Vector128.LoadUnsafe(in a, n - 4) & fresh, Vector128.LoadUnsafe(in b, n - 4) & fresh, s1);
         }
 
-        return Vector128.Sum(s0 + s1);
+        return Lanes.Sum(s0 + s1);
     }
 }

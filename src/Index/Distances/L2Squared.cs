@@ -68,7 +68,7 @@ public static class L2Squared
             s1 = Vector512.MultiplyAddEstimate(d, d, s1);
         }
 
-        return Vector512.Sum(s0 + s1 + (s2 + s3));
+        return Lanes.Sum(s0 + s1 + (s2 + s3));
     }
 
     internal static float Compute256(ref readonly float a, ref readonly float b, int length)
@@ -100,7 +100,7 @@ public static class L2Squared
             s1 = Vector256.MultiplyAddEstimate(d, d, s1);
         }
 
-        return Vector256.Sum(s0 + s1 + (s2 + s3));
+        return Lanes.Sum(s0 + s1 + (s2 + s3));
     }
 
     internal static float Compute128(ref readonly float a, ref readonly float b, int length)
@@ -128,6 +128,6 @@ public static class L2Squared
             s1 = Vector128.MultiplyAddEstimate(d, d, s1);
         }
 
-        return Vector128.Sum(s0 + s1);
+        return Lanes.Sum(s0 + s1);
     }
 }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using MiniMilvus.Index.Distances;
 using MiniMilvus.Index.Ranking;
 using MiniMilvus.Index.Scan;
@@ -56,15 +58,27 @@ internal static class GraphWalk
             int count = Collect(measure, links, OrderedKey.Row(key), level, limit, scratch);
             stats.Hops++;
             stats.DistanceComputations += count;
-            for (int i = 0; i < count; i++)
+            int i = 0;
+            for (; i + 4 <= count; i += 4)
             {
-                int row = pending[i];
-                ulong found = OrderedKey.Pack(measure.ToRow(row), row);
-                int place = scratch.Insert(found, ef);
-                if ((uint)place < (uint)next) next = place;
-                if (withTwins && place >= 0) InsertTwins(links, found, limit, ef, default(AllRows), scratch);
+                Vector128<float> distances = measure.ToRows(pending[i], pending[i + 1], pending[i + 2], pending[i + 3]);
+                for (int lane = 0; lane < 4; lane++)
+                    Offer(links, OrderedKey.Pack(distances.GetElement(lane), pending[i + lane]), limit, ef, withTwins, scratch, ref next);
             }
+
+            for (; i < count; i++)
+                Offer(links, OrderedKey.Pack(measure.ToRow(pending[i]), pending[i]), limit, ef, withTwins, scratch, ref next);
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Offer(GraphLinks links, ulong found, int limit, int ef, bool withTwins, HnswScratch scratch, ref int next)
+    {
+        int place = scratch.Insert(found, ef);
+        if (place < 0) return;
+        if (place < next) next = place;
+        links.Prefetch(OrderedKey.Row(found));
+        if (withTwins) InsertTwins(links, found, limit, ef, default(AllRows), scratch);
     }
 
     /// <summary>

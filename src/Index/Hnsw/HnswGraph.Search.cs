@@ -25,7 +25,7 @@ public sealed partial class HnswGraph
     /// Writes the nearest allowed rows, best first, and returns how many: min(k, allowed rows), always. The keys are row numbers.
     /// <paramref name="results"/> needs room for min(k, rows). Safe beside the writer and beside other searches.
     /// </summary>
-    public int Search(ReadOnlySpan<float> query, in HnswSearch search, HnswScratchPool pool, Span<Neighbor> results, ref SearchStats stats)
+    public override int Search(ReadOnlySpan<float> query, in HnswSearch search, HnswScratchPool pool, Span<Neighbor> results, ref SearchStats stats)
     {
         // The entry is read before the count: it lies below it then. See Add.
         int entry = Volatile.Read(ref _entry), count = Count, limit = Math.Min(count, Math.Max(0, search.RowLimit));

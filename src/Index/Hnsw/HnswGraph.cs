@@ -1,5 +1,6 @@
 using MiniMilvus.Core.Schema;
 using MiniMilvus.Index.Distances;
+using MiniMilvus.Index.Sealed;
 using MiniMilvus.Index.Vectors;
 
 namespace MiniMilvus.Index.Hnsw;
@@ -10,7 +11,7 @@ namespace MiniMilvus.Index.Hnsw;
 /// search meanwhile, without locks on either side. Built by one thread it is a function of rows, options and seed, byte for byte
 /// on one kind of processor.
 /// </summary>
-public sealed partial class HnswGraph
+public sealed partial class HnswGraph : VectorIndex
 {
     private const int NoEntry = -1;
     private readonly GraphLinks _links;
@@ -27,10 +28,10 @@ public sealed partial class HnswGraph
     }
 
     private HnswGraph(VectorSource source, HnswOptions options, byte[] levels)
+        : base(source)
     {
         if (source is VectorChunk chunk) ArgumentOutOfRangeException.ThrowIfGreaterThan(levels.Length, chunk.Capacity, "capacityRows");
         else ArgumentOutOfRangeException.ThrowIfGreaterThan(levels.Length, source.Count, "capacityRows");
-        Source = source;
         Options = options;
         _links = new GraphLinks(levels, options.M);
         if (!options.CopyVectors) return;
@@ -39,20 +40,17 @@ public sealed partial class HnswGraph
         _copy = GC.AllocateUninitializedArray<float>((int)floats);
     }
 
-    /// <summary>The rows that the graph links.</summary>
-    public VectorSource Source { get; }
-
     /// <summary>How it is built.</summary>
     public HnswOptions Options { get; }
 
     /// <summary>Rows linked: rows 0..Count−1 can be found. Rises while the writer works.</summary>
-    public int Count => Volatile.Read(ref _count);
+    public override int Count => Volatile.Read(ref _count);
 
     /// <summary>Rows that fit.</summary>
     public int Capacity => _links.Capacity;
 
     /// <summary>Bytes held by links, levels and the copy of the vectors, without the source and without the writer's own memory.</summary>
-    public long MemoryBytes => _links.MemoryBytes + (_copy?.Length ?? 0L) * sizeof(float);
+    public override long MemoryBytes => _links.MemoryBytes + (_copy?.Length ?? 0L) * sizeof(float);
 
     /// <summary>Builds the graph of all rows that the source has now. Cancellation is seen between two rows.</summary>
     public static HnswGraph Build(VectorSource source, HnswOptions options, CancellationToken cancellationToken)
@@ -87,6 +85,16 @@ public sealed partial class HnswGraph
 
     /// <summary>Gives back the writer's working memory. Adding again allocates it anew and yields an equally good graph.</summary>
     public void Finish() => _inserter = null;
+
+    /// <summary>
+    /// The graph in the form that is searched where it lies (<see cref="SealedGraph"/>), with int8 codes in place of the vectors if wanted.
+    /// No writer may be at work meanwhile.
+    /// </summary>
+    public byte[] Seal(bool quantize = false)
+    {
+        if (Volatile.Read(ref _writing) != 0) throw new InvalidOperationException("expected no writer while the graph is sealed, found one");
+        return new GraphWriter(Source, _links, Options, _count, _entry, quantize ? NodeEncoding.Int8 : NodeEncoding.Float32).Write();
+    }
 
     /// <summary>The shape for tests and inspection: levels and lists.</summary>
     internal GraphLinks Links => _links;

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace MiniMilvus.Index.Hnsw;
 
@@ -16,6 +17,9 @@ internal sealed class HnswScratch
     public ulong[] Beam { get; private set; } = [];
 
     public int BeamCount { get; set; }
+
+    /// <summary>One bit a row, for walks that mark in their own loop; see <see cref="ClearSeenWhole"/>.</summary>
+    public Span<ulong> Seen => _seen;
 
     public int[] Pending { get; private set; } = [];
 
@@ -43,6 +47,9 @@ internal sealed class HnswScratch
         Candidates.Clear();
     }
 
+    /// <summary>The walk that follows marks without a log: the next reset clears the whole map.</summary>
+    public void ClearSeenWhole() => _seenCount = SeenLogMax + 1;
+
     /// <summary>Marks a row; false when it was marked already.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryMark(int row)
@@ -68,12 +75,15 @@ internal sealed class HnswScratch
             count--;
         }
 
-        int low = 0, high = count;
-        while (low < high)
+        // Without a branch on what is compared: it could not be predicted.
+        ref ulong first = ref MemoryMarshal.GetArrayDataReference(beam);
+        int low = 0;
+        for (int rest = count; rest > 0;)
         {
-            int middle = (low + high) >> 1;
-            if (beam[middle] < key) low = middle + 1;
-            else high = middle;
+            int half = (rest + 1) >> 1;
+            bool isBelow = Unsafe.Add(ref first, low + half - 1) < key;
+            low += -Unsafe.As<bool, byte>(ref isBelow) & half;
+            rest = isBelow ? rest - half : half - 1;
         }
 
         beam.AsSpan(low, count - low).CopyTo(beam.AsSpan(low + 1));

@@ -27,6 +27,12 @@ public readonly record struct HnswSearch
     /// <see cref="HnswGraph.Count"/> passes the count it read, so that no row is found twice.</summary>
     public int RowLimit { get; init; } = int.MaxValue;
 
+    /// <summary>Of a quantised index: how many times k rows are re-ranked by their true distances (Milvus: refine_k); below 1 counts as 1.</summary>
+    public float RefineK { get; init; }
+
+    /// <summary>Of an IVF index: how many lists are scanned (Milvus: nprobe); 0 leaves it to the index.</summary>
+    public int Probes { get; init; }
+
     /// <summary>Whether to let the graph choose between walking and scanning.</summary>
     public HnswPath Path { get; init; }
 }

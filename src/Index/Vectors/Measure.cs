@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 using MiniMilvus.Index.Distances;
 
@@ -33,6 +34,14 @@ internal readonly ref struct Measure<TRows, TMetric>
     {
         float distance = TMetric.Raw(in _query, in _rows.At(row), _dimension);
         return TMetric.UsesNorms ? distance * _inverseNorms[row] : distance;
+    }
+
+    /// <summary>The distances to four rows, each bit for bit what <see cref="ToRow"/> gives.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector128<float> ToRows(int a, int b, int c, int d)
+    {
+        Vector128<float> distances = TMetric.Raw4(in _query, in _rows.At(a), in _rows.At(b), in _rows.At(c), in _rows.At(d), _dimension);
+        return TMetric.UsesNorms ? distances * Vector128.Create(_inverseNorms[a], _inverseNorms[b], _inverseNorms[c], _inverseNorms[d]) : distances;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
