@@ -44,18 +44,7 @@ internal sealed class JournalCommit(IDisk disk, string folder, EmbeddedMetaStore
 
     public Task Append(MetaRecord record, Action publish, CancellationToken ct) => Enqueue(new Waiting(record, publish), ct);
 
-    public Task SettledAsync(CancellationToken ct)
-    {
-        lock (_lock)
-        {
-            if (!_running && _waiting.Count == 0 && _failure is null)
-            {
-                return Task.CompletedTask;
-            }
-        }
-
-        return Enqueue(new Waiting(null, null), ct);
-    }
+    public Task SettledAsync(CancellationToken ct) => Enqueue(new Waiting(null, null), ct);
 
     public void Kick()
     {
@@ -103,6 +92,12 @@ internal sealed class JournalCommit(IDisk disk, string folder, EmbeddedMetaStore
             if (_failure is not null)
             {
                 return Task.FromException(Unavailable(_failure));
+            }
+
+            // Decided in the same step: once the loop has ended nobody would come for who only waits.
+            if (waiting.Record is null && !_running && _waiting.Count == 0)
+            {
+                return Task.CompletedTask;
             }
 
             _waiting.Add(waiting);

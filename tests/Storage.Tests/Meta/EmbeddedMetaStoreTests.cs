@@ -46,6 +46,55 @@ public sealed class EmbeddedMetaStoreTests
     }
 
     [Fact]
+    public async Task A_read_that_meets_the_end_of_a_commit_is_answered_without_another_commit()
+    {
+        // Two threads meet when the machine lets them: as many rounds as that takes, within a bound.
+        const int RoundsMax = 20_000;
+        const int MetMin = 200;
+        const int Puts = 20;
+        await using var store = await OpenAsync();
+        using var round = new Barrier(2);
+        var met = 0;
+        var isAnswered = true;
+        var done = 0;
+        var reader = new Thread(() =>
+        {
+            for (var i = 1; i <= RoundsMax && met < MetMin && isAnswered; i++)
+            {
+                var reads = new List<Task>();
+                round.SignalAndWait();
+                while (Volatile.Read(ref done) < i)
+                {
+                    if (store.GetAsync("k", None).AsTask() is { IsCompleted: false } read)
+                    {
+                        reads.Add(read);
+                    }
+                }
+
+                met += reads.Count;
+                isAnswered = Task.WaitAll([.. reads], TimeSpan.FromSeconds(10));
+                round.SignalAndWait();
+            }
+        });
+        reader.Start();
+        for (var i = 1; i <= RoundsMax && met < MetMin && isAnswered; i++)
+        {
+            round.SignalAndWait();
+            for (var put = 0; put < Puts; put++)
+            {
+                await PutAsync(store, "k", $"{i} {put}");
+            }
+
+            Volatile.Write(ref done, i);
+            round.SignalAndWait();
+        }
+
+        reader.Join();
+        Assert.True(isAnswered, "a read was not answered");
+        Assert.True(met >= MetMin, $"{met} reads met a commit, expected {MetMin}");
+    }
+
+    [Fact]
     public void Many_transactions_share_one_flush_and_a_lone_one_waits_for_none() => Pump.Run(async () =>
     {
         var store = await OpenAsync(new EmbeddedMetaStoreOptions());
