@@ -27,6 +27,32 @@ internal static class RawLog
         return at / 1e6 / seconds;
     }
 
+    /// <summary>Groups of one size into a file that has its blocks already, each with its own flush.</summary>
+    /// <returns>Megabytes a second.</returns>
+    public static double Preallocated(string path, int groupBytes, int groups)
+    {
+        var bytes = new byte[groupBytes];
+        new Random(7).NextBytes(bytes);
+        using var file = File.OpenHandle(path, FileMode.Create, FileAccess.ReadWrite);
+        for (var i = 0; i < groups; i++)
+        {
+            RandomAccess.Write(file, new byte[groupBytes], (long)i * groupBytes);
+        }
+
+        RandomAccess.FlushToDisk(file);
+        var began = Stopwatch.GetTimestamp();
+        for (var i = 0; i < groups; i++)
+        {
+            RandomAccess.Write(file, bytes, (long)i * groupBytes);
+            RandomAccess.FlushToDisk(file);
+        }
+
+        var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
+        file.Dispose();
+        File.Delete(path);
+        return (double)groupBytes * groups / 1e6 / seconds;
+    }
+
     /// <summary>One write of 4 KiB into a file that has its blocks already, and its flush.</summary>
     /// <returns>Microseconds of each.</returns>
     public static List<double> Overwrites(string path, int count)

@@ -1,4 +1,5 @@
 using MiniMilvus.Benchmarks.Measuring;
+using MiniMilvus.Benchmarks.Peers;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Events;
 using MiniMilvus.Storage.Disk;
@@ -12,7 +13,7 @@ internal static class WalBenchmark
 {
     public const int Rounds = 5;
 
-    public static async Task RunAsync(Report report, string? only)
+    public static async Task RunAsync(Report report, string? only, bool withPeers, IReadOnlyList<string> peers)
     {
         var folder = Bench.NewFolder("wal");
         Directory.CreateDirectory(folder);
@@ -21,6 +22,11 @@ internal static class WalBenchmark
             if (only is null or "throughput")
             {
                 await WalThroughput.RunAsync(report, folder);
+            }
+
+            if (only is null or "callers")
+            {
+                await WalCallers.RunAsync(report, folder);
             }
 
             if (only is null or "latency")
@@ -36,6 +42,16 @@ internal static class WalBenchmark
             if (only is null or "logs")
             {
                 await WalLogs.RunAsync(report, folder);
+            }
+
+            if (withPeers || only is "peers")
+            {
+                await WalPeers.RunAsync(report, folder);
+            }
+
+            foreach (var peer in peers)
+            {
+                await ToolPeers.RunAsync(report, peer);
             }
         }
         finally

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using MiniMilvus.Benchmarks.Measuring;
 using MiniMilvus.Core;
-using MiniMilvus.Core.Events;
 using MiniMilvus.Woodpecker;
 
 namespace MiniMilvus.Benchmarks.Wal;
@@ -37,12 +36,12 @@ internal static class WalThroughput
         }
     }
 
-    private static async Task<(double Rate, List<int> Groups)> AppendAsync(string folder, int recordBytes, int producers)
+    public static async Task<(double Rate, List<int> Groups)> AppendAsync(string folder, int recordBytes, int producers, long bytes = Bytes)
     {
         var groups = new GroupSizes(recordBytes);
         await using var log = WalBenchmark.Open(folder, groups);
         var writer = await WalBenchmark.CreateAsync(log, "wal");
-        var perProducer = (int)(Bytes / recordBytes / producers);
+        var perProducer = (int)(bytes / recordBytes / producers);
         var began = Stopwatch.GetTimestamp();
         await Task.WhenAll(Enumerable.Range(0, producers).Select(p => ProduceAsync(writer, recordBytes, perProducer, p)));
         var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
@@ -74,21 +73,5 @@ internal static class WalThroughput
         }
 
         await last.Durable; // and with it all before it: acks keep the order of the log
-    }
-
-    /// <summary>How many bytes each flush covered, for the bare loop to do the same.</summary>
-    private sealed class GroupSizes(int recordBytes) : IStationSink
-    {
-        public List<int> Sizes { get; } = [];
-
-        public bool IsEnabled => true;
-
-        public void Emit(in StationEvent e)
-        {
-            if (e.Station == Station.GroupCommit)
-            {
-                Sizes.Add((int)e.Count * recordBytes);
-            }
-        }
     }
 }

@@ -44,11 +44,19 @@ internal sealed class GroupCommit(
                 }
 
                 await (_inFlight.Count < backend.GroupsInFlightMax ? Task.WhenAny(head.Durable, changed) : head.Durable);
+                var woken = 0;
                 while (_inFlight.TryPeek(out head) && head.Durable.IsCompleted)
                 {
                     await head.Durable;
                     _inFlight.Dequeue();
+                    woken = Math.Max(woken, head.Group.Entries.Count);
                     Ack(head.Group, head.Blocks, head.ForReaders);
+                }
+
+                if (woken > 1)
+                {
+                    // Several callers have just heard of their acks: what they append next shares one flush, instead of the first going alone.
+                    await Task.Yield();
                 }
             }
 
