@@ -55,7 +55,9 @@ internal static class LocalRecovery
             return 0;
         }
 
+        // The footer vouches for the blocks: a power cut must not keep it and lose them, so they are durable before it is written.
         await RewriteAsync(file, unproven, reader.Offset, options.ReadBytes, ct);
+        await file.FlushAsync(ct);
         var footer = new byte[BlockHeader.Bytes];
         EncodedBlock.Footer(segment.Number, reader.NextEntry, epoch.Value, new LogPosition(segment.Number, reader.NextEntry)).WriteTo(footer, log, reader.Offset);
         await file.SetLengthAsync(reader.Offset, ct);
