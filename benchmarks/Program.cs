@@ -6,8 +6,10 @@ using MiniMilvus.Benchmarks.Measuring;
 using MiniMilvus.Benchmarks.Search;
 using MiniMilvus.Benchmarks.Ticks;
 using MiniMilvus.Benchmarks.Wal;
+using MiniMilvus.Storage.Objects;
 
-// dotnet run -c Release --project benchmarks -- ingest|search|freshness|ticks|index [rows]|wal [throughput|callers|latency|reading|logs|peers] [--peers] [--peer kafka=HOST:PORT] [--peer pulsar=HOST:PORT] [--json]
+// dotnet run -c Release --project benchmarks -- ingest|search|freshness|ticks|index [rows]|wal [throughput|callers|latency|reading|logs|s3|peers] [--peers] [--peer kafka=HOST:PORT] [--peer pulsar=HOST:PORT] [--json]
+//   --per1000Puts 0.005 --per1000Gets 0.0004: the tariff of the part s3
 var report = new Report(args.Contains("--json"));
 try
 {
@@ -18,7 +20,7 @@ try
         case "freshness": await FreshnessBenchmark.RunAsync(report); break;
         case "ticks": await TicksBenchmark.RunAsync(report); break;
         case "index": IndexBenchmark.Run(report, int.Parse(args.Skip(1).FirstOrDefault(a => a[0] != '-') ?? "100000", CultureInfo.InvariantCulture)); break;
-        case "wal": await WalBenchmark.RunAsync(report, WalPart(args), args.Contains("--peers"), Values(args, "--peer")); break;
+        case "wal": await WalBenchmark.RunAsync(report, WalPart(args), args.Contains("--peers"), Values(args, "--peer"), Tariff(args)); break;
         default:
             Console.Error.WriteLine($"expected one of ingest, search, freshness, ticks, index, wal; found '{args.FirstOrDefault()}'");
             return 2;
@@ -33,6 +35,16 @@ catch (Exception e) when (e is ArgumentException or FileNotFoundException)
 report.Print();
 return report.Holds ? 0 : 1;
 
-static string? WalPart(string[] args) => args.Skip(1).Where((a, i) => a[0] != '-' && args[i] != "--peer").FirstOrDefault();
+static string? WalPart(string[] args) => args.Skip(1).Where((a, i) => a[0] != '-' && (args[i][0] != '-' || args[i] is "--json" or "--peers")).FirstOrDefault();
 
 static List<string> Values(string[] args, string option) => [.. args.Zip(args.Skip(1)).Where(p => p.First == option).Select(p => p.Second)];
+
+static ObjectStoreTariff Tariff(string[] args)
+{
+    var usual = new ObjectStoreTariff();
+    return (usual with { Per1000Puts = Price("--per1000Puts") ?? usual.Per1000Puts, Per1000Gets = Price("--per1000Gets") ?? usual.Per1000Gets }).Validate();
+
+    decimal? Price(string option) => Values(args, option) is [var text, ..]
+        ? decimal.TryParse(text, NumberStyles.Number, CultureInfo.InvariantCulture, out var price) ? price : throw new ArgumentException($"{option}: expected a price such as 0.005, found '{text}'")
+        : null;
+}

@@ -7,6 +7,7 @@ namespace MiniMilvus.Benchmarks.Measuring;
 internal sealed class Report(bool isJson)
 {
     private readonly List<Measurement> _all = [];
+    private readonly List<string> _notes = [];
 
     /// <summary>Every target that there is was met.</summary>
     public bool Holds => _all.All(m => m.Holds != false);
@@ -24,8 +25,14 @@ internal sealed class Report(bool isJson)
     public void Check(string what, bool holds, string found) =>
         Add(new Measurement($"check: {what}", holds ? 1 : 0, found, null, "", null, "must hold", holds));
 
+    /// <summary>A figure that was measured; null when it was not.</summary>
+    public Measurement? Find(string name) => _all.LastOrDefault(m => m.Name == name);
+
+    public bool Noted(string beginning) => _notes.Any(n => n.StartsWith(beginning, StringComparison.Ordinal));
+
     public void Note(string text)
     {
+        _notes.Add(text);
         if (!isJson)
         {
             Console.WriteLine(text);

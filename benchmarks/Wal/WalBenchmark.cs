@@ -4,6 +4,7 @@ using MiniMilvus.Core;
 using MiniMilvus.Core.Events;
 using MiniMilvus.Storage.Disk;
 using MiniMilvus.Storage.Meta;
+using MiniMilvus.Storage.Objects;
 using MiniMilvus.Woodpecker;
 
 namespace MiniMilvus.Benchmarks.Wal;
@@ -13,7 +14,7 @@ internal static class WalBenchmark
 {
     public const int Rounds = 5;
 
-    public static async Task RunAsync(Report report, string? only, bool withPeers, IReadOnlyList<string> peers)
+    public static async Task RunAsync(Report report, string? only, bool withPeers, IReadOnlyList<string> peers, ObjectStoreTariff tariff)
     {
         var folder = Bench.NewFolder("wal");
         Directory.CreateDirectory(folder);
@@ -44,11 +45,17 @@ internal static class WalBenchmark
                 await WalLogs.RunAsync(report, folder);
             }
 
+            if (only is null or "s3")
+            {
+                await WalObjects.RunAsync(report, tariff);
+            }
+
             if (withPeers || only is "peers")
             {
                 await WalPeers.RunAsync(report, folder);
             }
 
+            ArticleTable.Add(report);
             foreach (var peer in peers)
             {
                 await ToolPeers.RunAsync(report, peer);
