@@ -39,6 +39,8 @@ internal sealed class BlockObjects(IObjectStore store, WoodpeckerOptions options
     /// <summary>A block's header alone, or what there is of it; null when absent.</summary>
     public ValueTask<ReadOnlyMemory<byte>?> GetHeaderAsync(string key, CancellationToken ct) => TryAsync(() => store.GetRangeAsync(key, 0, BlockHeader.Bytes, ct), ct);
 
+    public ValueTask<ReadOnlyMemory<byte>?> GetRangeAsync(string key, long offset, int bytes, CancellationToken ct) => TryAsync(() => store.GetRangeAsync(key, offset, bytes, ct), ct);
+
     private async ValueTask<ReadOnlyMemory<byte>?> TryAsync(Func<ValueTask<ReadOnlyMemory<byte>>> get, CancellationToken ct)
     {
         for (var attempt = 1; ; attempt++)
@@ -58,17 +60,40 @@ internal sealed class BlockObjects(IObjectStore store, WoodpeckerOptions options
         }
     }
 
-    /// <summary>An object's first bytes, by one request.</summary>
+    /// <summary>An object that is thought to be smaller, by one request.</summary>
     public async ValueTask<AheadAnswer> GetAheadAsync(string key, int bytesMax, CancellationToken ct)
+    {
+        var found = await GetRangeAheadAsync(key, 0, bytesMax, ct);
+        return found.Bytes?.Length < bytesMax ? found : found with { Bytes = null };
+    }
+
+    /// <summary>A range of an object, by one request.</summary>
+    public async ValueTask<AheadAnswer> GetRangeAheadAsync(string key, long offset, int bytes, CancellationToken ct)
     {
         try
         {
-            var bytes = await store.GetRangeAsync(key, 0, bytesMax, ct);
-            return new(true, bytes.Length < bytesMax ? bytes : (ReadOnlyMemory<byte>?)null);
+            return new(true, await store.GetRangeAsync(key, offset, bytes, ct));
         }
         catch (MiniMilvusException e) when (e.Kind == ErrorKind.NotFound)
         {
             return default;
+        }
+    }
+
+    /// <summary>Puts an object whose key nobody else writes other bytes under: again, or late, it changes nothing (W14).</summary>
+    public async ValueTask PutOwnAsync(string key, ReadOnlyMemory<byte> bytes, CancellationToken ct)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await store.PutAsync(key, new ReadOnlySequence<byte>(bytes), PutCondition.Always, ct);
+                return;
+            }
+            catch (MiniMilvusException e) when (e.Kind == ErrorKind.Unavailable && attempt < options.ObjectAttemptsMax)
+            {
+                await Task.Delay(options.ObjectRetryDelay, time, ct);
+            }
         }
     }
 

@@ -3,6 +3,7 @@ using MiniMilvus.Core.Errors;
 using MiniMilvus.Storage.Objects;
 using MiniMilvus.Woodpecker.Backends;
 using MiniMilvus.Woodpecker.Blocks;
+using MiniMilvus.Woodpecker.Compaction;
 using MiniMilvus.Woodpecker.Metadata;
 
 namespace MiniMilvus.Woodpecker.Objects;
@@ -58,8 +59,25 @@ internal sealed class ObjectBackend(IObjectStore store, LogMetadata metadata, Wo
     public ValueTask<ISegmentWriter> CreateSegmentAsync(string log, long segment, Term epoch, CancellationToken ct) =>
         new(new ObjectSegmentWriter(_objects, log, segment, epoch));
 
-    public ValueTask<ISegmentReader?> OpenSegmentAsync(string log, LogSegmentRecord segment, CancellationToken ct) =>
-        new(NewReader(log, segment.Number, segment.State != LogSegmentState.Active));
+    public async ValueTask<ISegmentReader?> OpenSegmentAsync(string log, LogSegmentRecord segment, CancellationToken ct)
+    {
+        if (segment.SealedAs is not { } name)
+        {
+            return NewReader(log, segment.Number, segment.State != LogSegmentState.Active);
+        }
+
+        var key = ObjectPaths.SealedIndex(log, segment.Number, name);
+        return await _objects.GetAsync(key, ct) is { } bytes
+            ? new SealedSegmentReader(
+                _objects, log, name, SealedIndex.Decode(bytes.Span, log, segment.Number, $"log '{log}', segment {segment.Number}, object {key}"), options.SealedReadBytes,
+                (source, ranges) => new BlockPrefetch(source, _readAhead, options.ReadsAheadMax, window: 1, ranges))
+            : null;
+    }
+
+    public Func<CompactionMetrics, ISegmentSealer>? Sealer => options.CompactsSegments
+        ? metrics => new SegmentCompactor(new CompactionStore(store, metrics), options, time, (objects, log, segment) => new ObjectSegmentReader(
+            objects, log, segment.Number, source => new BlockPrefetch(source, _readAhead, options.CompactionReadsMax, options.CompactionReadsMax, units: 0)))
+        : null;
 
     public ValueTask<bool> SegmentExistsAsync(string log, long segment, CancellationToken ct) => _objects.ExistsAsync(ObjectPaths.Block(log, segment, 0), ct);
 
