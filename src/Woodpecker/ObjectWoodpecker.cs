@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using MiniMilvus.Core.Events;
 using MiniMilvus.Storage.Meta;
 using MiniMilvus.Storage.Objects;
@@ -11,5 +12,5 @@ namespace MiniMilvus.Woodpecker;
 /// store's conditional put is the fence, so it must be one that honours it (<c>ConditionalPutProbe</c>). Instances over the same stores are
 /// as processes over the same bucket. <c>writerId</c> is unique to this instance.
 /// </summary>
-public sealed class ObjectWoodpecker(IObjectStore objects, IMetaStore meta, WoodpeckerOptions options, TimeProvider time, IStationSink stations, string writerId)
-    : WoodpeckerEngine(new LogMetadata(meta, options, time, writerId), metadata => new ObjectBackend(objects, metadata, options, time), options, time, stations);
+public sealed class ObjectWoodpecker(IObjectStore objects, IMetaStore meta, WoodpeckerOptions options, TimeProvider time, IStationSink stations, string writerId, ILogger? logger = null)
+    : WoodpeckerEngine(new LogMetadata(meta, options, time, writerId), metadata => new ObjectBackend(objects, metadata, options, time), options, time, stations, logger);

@@ -64,12 +64,12 @@ internal sealed class Stores(HostOptions options, TimeProvider time, IStationSin
         return counting;
     }
 
-    public IWoodpecker OpenLog(IMetaStore meta, IObjectStore objects)
+    public IWoodpecker OpenLog(IMetaStore meta, IObjectStore objects, ILogger logger)
     {
         IWoodpecker log;
         if (options.StorageType == StorageType.Remote)
         {
-            log = new ObjectWoodpecker(objects, meta, options.Woodpecker, time, stations, Self);
+            log = new ObjectWoodpecker(objects, meta, options.Woodpecker, time, stations, Self, logger);
         }
         else
         {
@@ -78,7 +78,7 @@ internal sealed class Stores(HostOptions options, TimeProvider time, IStationSin
                 belongings.Add(FolderLock.Acquire(Path.Combine(Path.GetFullPath(options.DataFolder), "logs")));
             }
 
-            log = new LocalWoodpecker(_disk!, meta, options.Woodpecker, time, stations, Self);
+            log = new LocalWoodpecker(_disk!, meta, options.Woodpecker, time, stations, Self, logger);
         }
 
         belongings.Add(log);

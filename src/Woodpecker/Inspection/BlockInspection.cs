@@ -38,7 +38,11 @@ public sealed record BlockInspection(
 /// <param name="State">As metadata has it (Active, Completed, Truncated); null when metadata does not know it.</param>
 /// <param name="End">The exclusive end that metadata decided (W4); null while it is open or unknown.</param>
 /// <param name="FileBytes">Of the file, zeros written ahead included, or of its objects; null when there is none.</param>
-public sealed record SegmentInspection(long Number, string? State, LogPosition? End, long? FileBytes);
+public sealed record SegmentInspection(long Number, string? State, LogPosition? End, long? FileBytes)
+{
+    /// <summary>Since when it is truncated and waits for its collection; null when it is not, or when metadata does not say.</summary>
+    public DateTimeOffset? TruncatedAt { get; init; }
+}
 
 /// <summary>A log before its blocks are read. What only metadata knows is null without it.</summary>
 /// <param name="Confirmed">The highest position that metadata or, without it, a block of the newest segments says was confirmed, exclusive; the truth may be higher.</param>

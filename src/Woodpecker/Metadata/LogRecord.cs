@@ -30,6 +30,10 @@ internal sealed record LogSegmentRecord(long Number, LogSegmentState State, long
     /// <summary>The exclusive end; meaningful unless Active.</summary>
     [JsonIgnore]
     public LogPosition End => new(Number, LastEntry + 1);
+
+    /// <summary>When it became Truncated, by the clock of who did it: from then on the retention time counts (W12). Records of before carry none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? TruncatedAt { get; init; }
 }
 
 /// <summary>A record with the revision to compare when it is replaced.</summary>
