@@ -92,4 +92,10 @@ internal interface ISegmentReader : IAsyncDisposable
 
     /// <summary>The highest confirmed position that any block at or behind the present place claims; Beginning when none does.</summary>
     ValueTask<LogPosition> FindConfirmedAheadAsync(CancellationToken ct);
+
+    /// <summary>
+    /// Where nothing lies at the present place: the highest position that blocks behind it claim, Beginning when none does; null where what
+    /// was written may not be shown yet, so that absence proves nothing.
+    /// </summary>
+    ValueTask<LogPosition?> FindConfirmedBehindAsync(CancellationToken ct) => new((LogPosition?)null);
 }

@@ -64,7 +64,18 @@ internal sealed class ObjectBackend : ILogBackend
                     throw MiniMilvusException.Corrupted($"{read.Where}: expected entry {reader.NextEntry} in a block that verifies, found damaged bytes");
                 case BlockReadKind.NotYet:
                     var end = new LogPosition(segment.Number, reader.NextEntry);
-                    await RequireNotLostAsync(reader, end, ct);
+                    if (await FindLossAsync(reader, log, end, ct) is { } confirmed)
+                    {
+                        // What confirms it was put after it: it may have come since the look at it.
+                        read = await reader.NextAsync(0, ct);
+                        if (read.Kind == BlockReadKind.NotYet)
+                        {
+                            throw MiniMilvusException.Corrupted($"{read.Where}: expected entry {end.Entry} in an object, found none; entries below {confirmed} had been confirmed");
+                        }
+
+                        break;
+                    }
+
                     var footer = EncodedBlock.Footer(segment.Number, end.Entry, epoch.Value, end);
                     await _objects.TryPutAsync(ObjectPaths.Block(log, segment.Number, reader.BlockNumber), BlockObjects.Encode(footer, log, reader.BlockNumber), ct);
                     break; // read what lies there now: our footer, or what came before it
@@ -74,21 +85,21 @@ internal sealed class ObjectBackend : ILogBackend
         }
     }
 
+    /// <summary>
+    /// A free number is the segment's end, unless a block behind it, or the truncation point, says that entries there had been confirmed: then
+    /// its object was lost (W16). What was put out of order and never acked confirms nothing beyond the gap. Null when nothing is missed.
+    /// </summary>
+    private async ValueTask<LogPosition?> FindLossAsync(ObjectSegmentReader reader, string log, LogPosition end, CancellationToken ct)
+    {
+        var truncated = (await _metadata.GetLogAsync(log, ct)).Record.TruncatedUntil;
+        var behind = await reader.FindConfirmedBehindAsync(ct) ?? LogPosition.Beginning;
+        var confirmed = truncated.Segment == end.Segment && truncated > behind ? truncated : behind;
+        return confirmed > end ? confirmed : null;
+    }
+
     public ValueTask<ISegmentWriter> CreateSegmentAsync(string log, long segment, Term epoch, IEpochGuard guard, CancellationToken ct) => new(guard is LockGuard held
         ? new LockedSegmentWriter(_objects, new BlockKeys(log, segment, epoch.Value, held.LockRevision), held)
         : new ObjectSegmentWriter(_objects, log, segment, epoch));
-
-    /// <summary>
-    /// A free number is the log's end, unless a block behind it says that entries there had been confirmed: then its object was lost (W16).
-    /// What was put out of order and never acked confirms nothing at or above the gap.
-    /// </summary>
-    private static async ValueTask RequireNotLostAsync(ObjectSegmentReader reader, LogPosition end, CancellationToken ct)
-    {
-        if (await reader.FindConfirmedBehindAsync(ct) is var confirmed && confirmed > end)
-        {
-            throw MiniMilvusException.Corrupted($"{reader.Where()}: expected entry {end.Entry} in an object, found none; a later block says that entries below {confirmed} had been confirmed");
-        }
-    }
 
     public ValueTask<ISegmentReader?> OpenSegmentAsync(string log, LogSegmentRecord segment, CancellationToken ct)
     {

@@ -63,15 +63,14 @@ internal sealed class ObjectSegmentReader : ISegmentReader, IPrefetchSource
     public async ValueTask<LogPosition> FindConfirmedAheadAsync(CancellationToken ct) =>
         await _objects.ExistsAsync(_keys[BlockNumber], ct) ? LogPosition.Max : LogPosition.Beginning;
 
-    /// <summary>What the last block behind the present place that verifies says was confirmed (it only rises); Beginning when there is none.</summary>
-    public async ValueTask<LogPosition> FindConfirmedBehindAsync(CancellationToken ct)
+    /// <summary>By the last block behind the present place that verifies, for claims only rise.</summary>
+    public async ValueTask<LogPosition?> FindConfirmedBehindAsync(CancellationToken ct)
     {
         foreach (var number in (await _objects.ListNumbersAsync(_keys.Log, _keys.Segment, ct)).Where(n => n > BlockNumber).OrderDescending())
         {
-            if (await _objects.GetAsync(_keys[number], ct) is { } bytes
-                && BlockHeader.TryRead(bytes.Span, _keys.Log, number, out var header) && header.Segment == _keys.Segment)
+            if (await _objects.GetHeaderAsync(_keys[number], ct) is { } bytes && BlockHeader.TryRead(bytes.Span, _keys.Log, number, out var header) && header.Segment == _keys.Segment)
             {
-                return header.Confirmed;
+                return header.Type == BlockType.Footer ? header.First : header.Confirmed;
             }
         }
 

@@ -15,6 +15,7 @@ internal sealed class SegmentCursor(string log, LogSegmentRecord record, ISegmen
     /// <summary>Blocks read before anything said that they are confirmed; at most what a writer has on its way at once.</summary>
     private readonly Queue<DecodedBlock> _unconfirmed = new();
     private LogPosition _confirmed;
+    private int _quietLooks;
 
     public long Number => Record.Number;
 
@@ -65,6 +66,7 @@ internal sealed class SegmentCursor(string log, LogSegmentRecord record, ISegmen
                 case BlockReadKind.Block:
                     Raise(read.Header.Confirmed);
                     _unconfirmed.Enqueue(read.Block!);
+                    _quietLooks = 0;
                     break;
                 case BlockReadKind.Skipped:
                     Raise(read.Header.Confirmed);
@@ -100,6 +102,12 @@ internal sealed class SegmentCursor(string log, LogSegmentRecord record, ISegmen
                 Raise(read.Header.Confirmed);
             }
 
+            if (read.Kind == BlockReadKind.NotYet)
+            {
+                await RequireNotLostAsync(position, trusted, ct);
+                return;
+            }
+
             if (read.Kind != BlockReadKind.Bad)
             {
                 return;
@@ -121,10 +129,39 @@ internal sealed class SegmentCursor(string log, LogSegmentRecord record, ISegmen
         }
     }
 
+    /// <summary>What is not there is damage too when something vouches for it. That costs a request, so who waits asks ever more rarely.</summary>
+    private async ValueTask RequireNotLostAsync(LogPosition position, LogPosition trusted, CancellationToken ct)
+    {
+        if (!int.IsPow2(++_quietLooks) || await reader.FindConfirmedBehindAsync(ct) is not { } known)
+        {
+            return;
+        }
+
+        known = trusted.Segment == Number && trusted > known ? trusted : known;
+        var next = _unconfirmed.Count > 0 ? _unconfirmed.Last().End : position;
+        if (next >= known)
+        {
+            return;
+        }
+
+        // What confirms it was put after it: it may have come since the look at it.
+        var read = await reader.NextAsync(position.Entry, ct);
+        if (read.Kind == BlockReadKind.NotYet)
+        {
+            throw Damaged(read, next, known);
+        }
+
+        if (read.Kind == BlockReadKind.Block)
+        {
+            _unconfirmed.Enqueue(read.Block!);
+            Raise(read.Header.Confirmed);
+        }
+    }
+
     public ValueTask DisposeAsync() => reader.DisposeAsync();
 
     private void Raise(LogPosition confirmed) => _confirmed = confirmed > _confirmed ? confirmed : _confirmed;
 
     private MiniMilvusException Damaged(BlockRead read, LogPosition position, LogPosition confirmed) => MiniMilvusException.Corrupted(
-        $"{read.Where}: expected entry {position.Entry} in a block that verifies, found {(read.Kind == BlockReadKind.NotYet ? "zeros or the end of the file" : "damaged bytes")}; entries below {confirmed} are confirmed (log '{log}')");
+        $"{read.Where}: expected entry {position.Entry} in a block that verifies, found {(read.Kind == BlockReadKind.NotYet ? "nothing" : "damaged bytes")}; entries below {confirmed} are confirmed (log '{log}')");
 }
