@@ -1,5 +1,6 @@
 using Grpc.Core;
 using Grpc.Net.Client;
+using Microsoft.Extensions.Logging;
 using MiniMilvus.Rpc.Tests.Contract;
 using static MiniMilvus.Rpc.Tests.RpcHost;
 
@@ -203,6 +204,38 @@ public sealed class CancellationTests
         clock.Advance(TimeSpan.FromHours(1));
         Assert.Equal(StatusCode.DeadlineExceeded, (await Assert.ThrowsAsync<RpcException>(() => Within(call.ResponseStream.MoveNext()))).StatusCode);
         Assert.IsAssignableFrom<OperationCanceledException>(await Within(woken.Task));
+    }
+
+    [Fact]
+    public async Task A_deadline_that_passes_after_the_connection_broke_is_no_failure_of_the_server()
+    {
+        var clock = new ManualClock();
+        var entered = Signal();
+        var broken = Signal();
+        var leave = Signal();
+        var left = Signal();
+        await using RpcHost host = await StartAsync(
+            s => s.OnTalk = async (notes, writer, c) =>
+            {
+                await notes.MoveNext();
+                await using CancellationTokenRegistration r = c.CancellationToken.Register(() => broken.TrySetResult());
+                entered.SetResult();
+                await leave.Task;
+                left.SetResult();
+            },
+            services: s => Microsoft.Extensions.DependencyInjection.ServiceCollectionServiceExtensions.AddSingleton<TimeProvider>(s, clock));
+        using (var channel = GrpcChannel.ForAddress(host.Address))
+        {
+            AsyncDuplexStreamingCall<Note, Note> call = new Probe.ProbeClient(channel).Talk(deadline: DateTime.UtcNow.AddHours(1));
+            await Within(call.RequestStream.WriteAsync(new Note()));
+            await Within(entered.Task);
+        }
+
+        await Within(broken.Task);
+        clock.Advance(TimeSpan.FromHours(1));
+        leave.SetResult();
+        await Within(left.Task);
+        Assert.DoesNotContain(host.Logs.Entries, e => e.Level >= LogLevel.Error);
     }
 
     [Fact]

@@ -172,7 +172,8 @@ public sealed class FailureTests
     {
         var test = new Simulated();
         var writer = await test.CreateAsync(test.Start(TestLog.Small with { QueueEntriesMax = 1 }));
-        test.Disk.OnStep = step => step.Kind == DiskStepKind.Flush ? new DiskFault.Slow(TimeSpan.FromMilliseconds(30)) : null;
+        var disk = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        test.Disk.OnStep = step => step.Kind == DiskStepKind.Flush ? new DiskFault.Held(disk.Task) : null;
         var first = await writer.EnqueueAsync(TestLog.Entry(0), Never);
         using var cancel = new CancellationTokenSource();
         var second = writer.EnqueueAsync(TestLog.Entry(1), cancel.Token).AsTask();
@@ -180,6 +181,7 @@ public sealed class FailureTests
         Assert.False(second.IsCompleted);
         cancel.Cancel();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => second);
+        disk.SetResult();
         Assert.Equal(first.Position.Next, (await third).Position);
         await (await third).Durable;
     }
@@ -214,23 +216,18 @@ public sealed class FailureTests
             await TestLog.AppendAsync(old, 0);
 
             // Its write sleeps in the kernel while the log is taken over.
-            var slow = true;
-            test.Disk.OnStep = step =>
-            {
-                var sleeps = slow && step.Kind == DiskStepKind.Write;
-                slow &= !sleeps;
-                return sleeps ? new DiskFault.Slow(TimeSpan.FromMilliseconds(60)) : null;
-            };
+            var asleep = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            var wakesUp = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            test.Disk.OnStep = step => step.Kind == DiskStepKind.Write && asleep.TrySetResult() ? new DiskFault.Held(wakesUp.Task) : null;
             var late = await old.EnqueueAsync(TestLog.Entry(1), Never);
-            while (Volatile.Read(ref slow))
-            {
-                await Task.Yield();
-            }
+            await asleep.Task;
 
             var second = test.Start();
             var writer = await second.OpenWriterAsync(TestLog.Name, new Term(2), Never);
             await TestLog.AppendAsync(writer, 2);
             Assert.Equal([0, 2], await TestLog.ReadAsync(second, LogPosition.Beginning, writer.Confirmed));
+            Assert.False(late.Durable.IsCompleted);
+            wakesUp.SetResult();
             Assert.Equal(ErrorKind.Fenced, (await Assert.ThrowsAsync<MiniMilvusException>(() => late.Durable)).Kind);
             await old.Stopped;
             Assert.Equal([0, 2], await TestLog.ReadAsync(test.Start(), LogPosition.Beginning, writer.Confirmed));

@@ -70,7 +70,17 @@ internal sealed class MessageReader(PipeReader body, MessageDecoder decoder, Rpc
         }
     }
 
-    internal void Wake() => body.CancelPendingRead();
+    /// <summary>Ends a read that waits. A connection that broke has ended it already, and says so by throwing.</summary>
+    internal void Wake()
+    {
+        try
+        {
+            body.CancelPendingRead();
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException or OperationCanceledException)
+        {
+        }
+    }
 
     private async ValueTask<ReadResult> ReadBodyAsync(CancellationToken ct)
     {

@@ -40,6 +40,9 @@ public abstract record DiskFault
     /// <summary>Applied after a time of the disk's clock.</summary>
     public sealed record Slow(TimeSpan Delay) : DiskFault;
 
+    /// <summary>Applied when a task has ended: a call that sleeps until a test has seen what happens meanwhile.</summary>
+    public sealed record Held(Task Until) : DiskFault;
+
     /// <summary>Only the first bytes of a write are applied, then the call fails or the power does. Other calls fail as <see cref="FailBefore"/>.</summary>
     public sealed record Torn(long Bytes, bool ThenCut) : DiskFault;
 

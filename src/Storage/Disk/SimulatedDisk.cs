@@ -112,6 +112,10 @@ public sealed class SimulatedDisk(TimeProvider time, int seed, long capacityByte
         {
             await Task.Delay(slow.Delay, time, ct);
         }
+        else if (fault is DiskFault.Held held)
+        {
+            await held.Until.WaitAsync(ct);
+        }
 
         lock (_lock)
         {
@@ -142,7 +146,7 @@ public sealed class SimulatedDisk(TimeProvider time, int seed, long capacityByte
     {
         switch (fault)
         {
-            case null or DiskFault.Slow:
+            case null or DiskFault.Slow or DiskFault.Held:
                 return apply(_tree);
             case DiskFault.FailBefore:
                 applyPart?.Invoke(_tree, 0);

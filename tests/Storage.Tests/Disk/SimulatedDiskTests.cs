@@ -150,6 +150,15 @@ public sealed class SimulatedDiskTests
         await slow;
         Assert.Equal(4, file.Length);
 
+        var release = new TaskCompletionSource();
+        next = new DiskFault.Held(release.Task);
+        var held = file.WriteAtAsync(4, new byte[] { 1 }, None).AsTask();
+        Assert.Equal(4, file.Length);
+        Assert.False(held.IsCompleted);
+        release.SetResult();
+        await held;
+        Assert.Equal(5, file.Length);
+
         next = new DiskFault.CutAfter();
         await Assert.ThrowsAsync<PowerCutException>(async () => await file.WriteAtAsync(4, new byte[] { 1 }, None));
         Assert.Throws<PowerCutException>(() => file.Length);
@@ -157,7 +166,7 @@ public sealed class SimulatedDiskTests
         next = new DiskFault.Cut();
         var again = await disk.Mount().OpenAsync("a", DiskOpenMode.ReadWrite, None);
         await Assert.ThrowsAsync<PowerCutException>(async () => await again.WriteAtAsync(4, new byte[] { 1 }, None));
-        Assert.Equal(["Cut", "CutAfter", "FailAfter", "FailBefore", "NoSpace", "Slow", "Torn"], disk.Faults.Keys.Select(k => k.Fault));
+        Assert.Equal(["Cut", "CutAfter", "FailAfter", "FailBefore", "Held", "NoSpace", "Slow", "Torn"], disk.Faults.Keys.Select(k => k.Fault));
         Assert.All(disk.Faults, f => Assert.Equal((DiskStepKind.Write, 1), (f.Key.Kind, f.Value)));
     }
 
