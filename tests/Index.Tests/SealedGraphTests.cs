@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Runtime.Intrinsics;
 using MiniMilvus.Core.Schema;
 using MiniMilvus.Index.Bitmaps;
@@ -155,6 +156,53 @@ public sealed class SealedGraphTests
         Assert.InRange(refused, 500, 2000);
     }
 
+    [Theory, InlineData(3), InlineData(1500)]
+    public void A_walk_that_would_begin_at_a_copy_is_refused_for_it_would_find_it_twice(int rows)
+    {
+        float[] values = Data.Uniform(1, rows, 4);
+        values.AsSpan(0, 4).CopyTo(values.AsSpan((rows - 1) * 4));
+        ContiguousVectors source = Data.Flat(MetricType.L2, 4, values);
+        byte[] bytes = Build(source).Seal();
+        GraphLayout layout = GraphLayout.Parse(bytes);
+        Assert.Equal(rows > 3, layout.Levels > 0);
+        SealedGraph.Open(bytes, source).Dispose();
+        int copy = rows - 1;
+        if (layout.Levels == 0) BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(40), copy);
+        // The first place of level 1: its node, and its place below, which is the node.
+        int first = (int)layout.UpperAt + (4 * layout.Levels);
+        for (int i = 0; i < 2 && layout.Levels > 0; i++) BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(first + (4 * i)), copy);
+        if (layout.Levels > 1) RenameOnUpperLevels(bytes, layout, copy);
+        Assert.Contains("one that hangs on no other", Assert.Throws<InvalidDataException>(() => SealedGraph.Open(bytes, source)).Message.Replace("a node that", "one that", StringComparison.Ordinal), StringComparison.Ordinal);
+    }
+
+    [Theory, InlineData(false), InlineData(true)]
+    public void Where_the_cut_runs_through_rows_at_one_distance_the_lowest_rows_are_found(bool quantize)
+    {
+        var random = new Random(7);
+        float[] values = [.. Enumerable.Range(0, 800 * 3).Select(_ => (float)random.Next(6))];
+        for (int i = 0; i < 800; i++) values[3 * i] += i % 7;
+        ContiguousVectors source = Data.Flat(MetricType.L2, 3, values);
+        SealedGraph graph = Seal(source, quantize);
+        var stats = new SearchStats();
+        for (int q = 0; q < 40; q++)
+        {
+            float[] query = [random.Next(12), random.Next(6), random.Next(6)];
+            var results = new Neighbor[K];
+            Assert.Equal(K, graph.Search(query, new HnswSearch(K, 800) { Path = HnswPath.Walk, RefineK = 80 }, _pool, results, ref stats));
+            Assert.Equal(ExactScan.Search(source, query, K), results);
+        }
+    }
+
+    [Fact]
+    public void A_graph_whose_bytes_were_let_go_answers_no_search()
+    {
+        SealedGraph graph = Seal(Data.Flat(MetricType.L2, 4, Data.Uniform(1, 50, 4)), false);
+        graph.Dispose();
+        graph.Dispose();
+        var stats = new SearchStats();
+        Assert.Throws<ObjectDisposedException>(() => graph.Search(new float[4], new HnswSearch(1, 10), _pool, new Neighbor[1], ref stats));
+    }
+
     [Theory, InlineData(64), InlineData(128), InlineData(192), InlineData(37)]
     public void Four_distances_at_once_have_the_bits_of_four_single_ones(int dimension)
     {
@@ -195,6 +243,22 @@ public sealed class SealedGraphTests
                     Assert.Equal(Vector128.Create(Int8Code.ProductsScalar(q, c, padded)), Int8Code.Products4(q, c, c, c, c, padded));
                 }
             }
+        }
+    }
+
+    // What stands at place 0 of level 1 is called by its new name above, too.
+    private static void RenameOnUpperLevels(byte[] bytes, GraphLayout layout, int node)
+    {
+        int at = (int)layout.UpperAt, first = at + (4 * layout.Levels), below = 0;
+        for (int level = 1; level < layout.Levels; level++)
+        {
+            int count = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(at + (4 * (level - 1))));
+            int next = first + (count * 4 * layout.UpperInts);
+            int above = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(at + (4 * level)));
+            int place = Enumerable.Range(0, above).FirstOrDefault(p => BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(next + (p * 4 * layout.UpperInts) + 4)) == below, -1);
+            if (place < 0) return;
+            BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(next + (place * 4 * layout.UpperInts)), node);
+            (first, below) = (next, place);
         }
     }
 

@@ -14,7 +14,7 @@ namespace MiniMilvus.Index.Sealed;
 /// Opening it checks every number that a walk relies on and copies nothing. A record holds a node's vector (or its int8 code) and its links.
 /// The bytes must not change while the graph lives; they are kept by reference, and so is a mapping behind them.
 /// </summary>
-public sealed unsafe class SealedGraph : VectorIndex
+public sealed unsafe class SealedGraph : VectorIndex, IDisposable
 {
     // A walk meets rows at random and keeps a beam, which makes a distance in it about this much dearer than one in a scan.
     private const double WalkCostPerScanCost = 1.5;
@@ -67,14 +67,29 @@ public sealed unsafe class SealedGraph : VectorIndex
         GraphLayout.Within("dimension", source.Space.Dimension, source.Space.Dimension, layout.Dimension);
         GraphLayout.Within("rows", source.Count, source.Count, layout.Rows);
         var pinned = new PinnedBytes(bytes);
-        var graph = new SealedGraph(source, layout, pinned, SealedGraphCheck.Levels(layout, pinned.Pointer));
-        SealedGraphCheck.Check(layout, graph._view, source);
-        return graph;
+        try
+        {
+            var graph = new SealedGraph(source, layout, pinned, SealedGraphCheck.Levels(layout, pinned.Pointer));
+            SealedGraphCheck.Check(layout, graph._view, source);
+            return graph;
+        }
+        catch
+        {
+            pinned.Dispose();
+            throw;
+        }
     }
+
+    /// <summary>
+    /// Lets the bytes go. For an owner who knows that no search runs on the graph and that none will begin; without one they go when nothing
+    /// refers to the graph any more.
+    /// </summary>
+    public void Dispose() => _bytes.Dispose();
 
     /// <inheritdoc/>
     public override int Search(ReadOnlySpan<float> query, in HnswSearch search, HnswScratchPool pool, Span<Neighbor> results, ref SearchStats stats)
     {
+        ObjectDisposedException.ThrowIf(_bytes.IsDisposed, this);
         int count = Count, limit = Math.Min(count, Math.Max(0, search.RowLimit));
         int allowed = search.Allowed is null ? limit : search.Allowed.Count(0, Math.Min(limit, search.Allowed.Length));
         int k = Math.Min(search.K, allowed);
@@ -170,8 +185,17 @@ public sealed unsafe class SealedGraph : VectorIndex
         ReadOnlySpan<ulong> beam = scratch.Beam;
         if (!IsQuantized)
         {
-            for (int i = 0; i < k; i++) results[i] = new Neighbor(_view.RowOf[OrderedKey.Row(beam[i])], OrderedKey.Distance(beam[i]));
-            results[..k].Sort(); // Nodes are in order; rows of equal distance are to be.
+            // Nodes are in order; rows of equal distance are to be, those too that the cut at k runs through.
+            float last = OrderedKey.Distance(beam[k - 1]);
+            int tied = k;
+            while (tied < scratch.BeamCount && OrderedKey.Distance(beam[tied]).Equals(last)) tied++;
+            Neighbor[]? more = tied > k ? ArrayPool<Neighbor>.Shared.Rent(tied) : null;
+            Span<Neighbor> found = more is null ? results[..k] : more.AsSpan(0, tied);
+            for (int i = 0; i < tied; i++) found[i] = new Neighbor(_view.RowOf[OrderedKey.Row(beam[i])], OrderedKey.Distance(beam[i]));
+            found.Sort();
+            if (more is null) return;
+            found[..k].CopyTo(results);
+            ArrayPool<Neighbor>.Shared.Return(more);
             return;
         }
 
@@ -188,14 +212,13 @@ public sealed unsafe class SealedGraph : VectorIndex
     }
 }
 
-/// <summary>Keeps bytes alive and in place for as long as it is reachable, then lets them go.</summary>
-#pragma warning disable CA1001 // The pin is given back by the finaliser: only when nothing refers to the graph can no search be running on it (Q4).
-internal sealed unsafe class PinnedBytes
-#pragma warning restore CA1001
+/// <summary>Keeps bytes alive and in place until it is disposed or nothing refers to it any more (Q4), then lets them go.</summary>
+internal sealed unsafe class PinnedBytes : IDisposable
 {
     private readonly ReadOnlyMemory<byte> _bytes;
     private MemoryHandle _pin;
     private int** _levels;
+    private int _isDisposed;
 
     public PinnedBytes(ReadOnlyMemory<byte> bytes)
     {
@@ -203,20 +226,30 @@ internal sealed unsafe class PinnedBytes
         _pin = bytes.Pin();
     }
 
-    ~PinnedBytes()
-    {
-        _pin.Dispose();
-        NativeMemory.Free(_levels);
-    }
+    ~PinnedBytes() => Free();
+
+    public bool IsDisposed => Volatile.Read(ref _isDisposed) != 0;
 
     public byte* Pointer => (byte*)_pin.Pointer;
-
-    public int Length => _bytes.Length;
 
     public int** KeepLevels(int*[] levels)
     {
         _levels = (int**)NativeMemory.Alloc((nuint)Math.Max(1, levels.Length), (nuint)sizeof(int*));
         for (int i = 0; i < levels.Length; i++) _levels[i] = levels[i];
         return _levels;
+    }
+
+    public void Dispose()
+    {
+        Free();
+        GC.SuppressFinalize(this);
+    }
+
+    private void Free()
+    {
+        if (Interlocked.Exchange(ref _isDisposed, 1) != 0) return;
+        _pin.Dispose();
+        NativeMemory.Free(_levels);
+        GC.KeepAlive(_bytes);
     }
 }

@@ -58,7 +58,7 @@ internal static unsafe class SealedGraphCheck
             }
         }
 
-        if (layout.HasTwins) CheckTwins(view, rows, source);
+        if (layout.HasTwins) CheckTwins(layout, view, counts, source);
     }
 
     private static void CheckLinks(int* links, int slots, int self, int end, int level)
@@ -71,8 +71,9 @@ internal static unsafe class SealedGraphCheck
     }
 
     // Rising nodes make chains end; each node hangs once, on a row with its own vector, so no result is doubled or wrong.
-    private static void CheckTwins(in GraphView view, int rows, VectorSource source)
+    private static void CheckTwins(GraphLayout layout, in GraphView view, int* counts, VectorSource source)
     {
+        int rows = layout.Rows;
         var hanging = new BitSet(rows);
         for (int node = 0; node < rows; node++)
         {
@@ -91,6 +92,17 @@ internal static unsafe class SealedGraphCheck
             for (int i = 0; i < 2 * view.M && links[i] >= 0; i++)
             {
                 if (hanging[links[i]]) throw GraphLayout.Malformed($"link {i} of node {node}", "a node that hangs on no other", links[i]);
+            }
+        }
+
+        // Nor does a walk begin at one: whom it hangs on would bring it into the results a second time.
+        if (layout.Levels == 0 && hanging[layout.Entry]) throw GraphLayout.Malformed("entry", "a node that hangs on no other", layout.Entry);
+        for (int level = 1; level <= layout.Levels; level++)
+        {
+            for (int place = 0; place < counts[level - 1]; place++)
+            {
+                int node = view.Upper(level, place)[0];
+                if (hanging[node]) throw GraphLayout.Malformed($"node at place {place} of level {level}", "one that hangs on no other", node);
             }
         }
     }
