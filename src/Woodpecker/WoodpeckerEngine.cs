@@ -3,6 +3,7 @@ using MiniMilvus.Core.Errors;
 using MiniMilvus.Core.Events;
 using MiniMilvus.Woodpecker.Backends;
 using MiniMilvus.Woodpecker.Blocks;
+using MiniMilvus.Woodpecker.Compaction;
 using MiniMilvus.Woodpecker.Metadata;
 using MiniMilvus.Woodpecker.Reading;
 using MiniMilvus.Woodpecker.Writing;
@@ -19,12 +20,17 @@ public abstract class WoodpeckerEngine : IWoodpecker
     private readonly IStationSink _stations;
     private readonly LocalLogs _logs = new();
     private readonly EpochWatch _epochs;
+    private readonly CompactionLoop? _compaction;
 
     private protected WoodpeckerEngine(LogMetadata metadata, Func<LogMetadata, ILogBackend> backend, WoodpeckerOptions options, TimeProvider time, IStationSink stations)
     {
         (_metadata, _backend, _options, _time, _stations) = (metadata, backend(metadata), options, time, stations);
         _epochs = new EpochWatch(metadata, options, time);
+        _compaction = CompactionLoop.TryCreate(_backend, metadata, _logs, options, time);
     }
+
+    /// <summary>What compaction has done here; null where there is none.</summary>
+    public CompactionStatus? Compaction => _compaction?.Status;
 
     internal ReadMetrics Reads => _logs.Reads;
 
@@ -82,6 +88,7 @@ public abstract class WoodpeckerEngine : IWoodpecker
             writer.Start(commit);
             _logs.Opened(log, writer, tail);
             _epochs.Start(_logs);
+            _compaction?.Hear(log, isOpened: true);
             await _epochs.LookAsync(writer, ct);
             return writer;
         }
@@ -141,6 +148,7 @@ public abstract class WoodpeckerEngine : IWoodpecker
     public async ValueTask DisposeAsync()
     {
         await _epochs.DisposeAsync();
+        await (_compaction?.DisposeAsync() ?? default);
         foreach (var writer in _logs.Writers)
         {
             await writer.DisposeAsync();

@@ -90,4 +90,38 @@ public sealed record WoodpeckerOptions
     public int MetadataAttemptsMax { get; init; } = 20;
 
     public TimeSpan MetadataRetryDelay { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>On object storage: whether the small blocks of finished segments are merged into large objects (docs/decisions/0009-compaction-of-log-segments.md).</summary>
+    [ConfigurationKeyName("Logstore:SegmentCompactionPolicy:Enabled")]
+    public bool CompactsSegments { get; init; } = true;
+
+    /// <summary>The size of a merged object; one that holds a single larger block is larger. Milvus's key.</summary>
+    [ConfigurationKeyName("Logstore:SegmentCompactionPolicy:MaxBytes")]
+    [Range(4096, 1024 * 1024 * 1024)]
+    public int CompactionPartBytesMax { get; init; } = 8 * 1024 * 1024;
+
+    /// <summary>Merged objects on their way to the store at once, and deletes of small ones. Milvus's key.</summary>
+    [ConfigurationKeyName("Logstore:SegmentCompactionPolicy:MaxParallelUploads")]
+    [Range(1, 64)]
+    public int CompactionUploadsMax { get; init; } = 4;
+
+    /// <summary>Small blocks on their way from the store at once. Milvus's key.</summary>
+    [ConfigurationKeyName("Logstore:SegmentCompactionPolicy:MaxParallelReads")]
+    [Range(1, 256)]
+    public int CompactionReadsMax { get; init; } = 8;
+
+    /// <summary>How long small blocks are kept after their segment was sealed: for readers elsewhere that have just begun with them.</summary>
+    [ConfigurationKeyName("Logstore:SegmentCompactionPolicy:Grace")]
+    public TimeSpan CompactionGrace { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>What compaction reads and writes again in a second at most; 0 sets no limit.</summary>
+    [ConfigurationKeyName("Logstore:SegmentCompactionPolicy:BytesPerSecondMax")]
+    public long CompactionBytesPerSecondMax { get; init; } = 64 * 1024 * 1024;
+
+    /// <summary>After a failure that may pass, the first time; then twice as long, up to a minute.</summary>
+    [ConfigurationKeyName("Logstore:SegmentCompactionPolicy:RetryDelay")]
+    public TimeSpan CompactionRetryDelay { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How much of a sealed segment a reader takes with one request.</summary>
+    public int SealedReadBytes { get; init; } = 4 * 1024 * 1024;
 }

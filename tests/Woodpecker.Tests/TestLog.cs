@@ -26,7 +26,7 @@ internal sealed class TestLog : IAsyncDisposable
     public static WoodpeckerOptions Small => new()
     {
         PreallocateBytesFirst = 4096, PreallocateBytesMax = 64 * 1024, DiskUsedFractionMax = 1, DiskFreeBytesMin = 0,
-        ForeignPollInterval = TimeSpan.FromMilliseconds(5), ForeignPollsPerMetadataLook = 3, SyncIntervalMax = TimeSpan.Zero,
+        ForeignPollInterval = TimeSpan.FromMilliseconds(5), ForeignPollsPerMetadataLook = 3, SyncIntervalMax = TimeSpan.Zero, CompactsSegments = false,
     };
 
     public LocalWoodpecker Start(WoodpeckerOptions? options = null, IStationSink? stations = null, IDisk? disk = null)

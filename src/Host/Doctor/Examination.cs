@@ -139,6 +139,7 @@ internal sealed class Examination(HostOptions options, TimeProvider time)
             _findings.AddRange(log.Problems.Select(p => Finding.Problem($"log {log.Name}", p, "files that verify", "run minimilvus verify")));
             if (!log.IsDeleted)
             {
+                Add(options.StorageType == StorageType.Remote ? CompactionFindings.Of(log, options.Woodpecker) : null);
                 _findings.Add(TruncationFindings.Of(log, catalog, known, _isUp, options.StreamingNode.BacklogBytesMax));
             }
         }

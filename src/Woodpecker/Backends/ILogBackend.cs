@@ -1,5 +1,6 @@
 using MiniMilvus.Core;
 using MiniMilvus.Woodpecker.Blocks;
+using MiniMilvus.Woodpecker.Compaction;
 using MiniMilvus.Woodpecker.Metadata;
 
 namespace MiniMilvus.Woodpecker.Backends;
@@ -27,6 +28,9 @@ internal interface ILogBackend : IAsyncDisposable
 
     /// <summary>After it returned, a check of an older epoch's guard fails (W3). Called after the epoch was raised in metadata.</summary>
     ValueTask<IEpochGuard> FenceAsync(string log, Term epoch, CancellationToken ct);
+
+    /// <summary>What makes larger objects of small ones; null where segments are large from the start, or are to stay as they are.</summary>
+    Func<CompactionMetrics, ISegmentSealer>? Sealer => null;
 
     /// <summary>Decides what of an unfinished segment is kept, makes that durable (W16), ends it with a footer, and returns the number of its entries.</summary>
     ValueTask<long> RecoverSegmentAsync(string log, LogSegmentRecord segment, Term epoch, IEpochGuard guard, CancellationToken ct);

@@ -25,6 +25,9 @@ internal sealed class DecodedBlock
 
     public int Bytes => _payload.Length;
 
+    /// <summary>The entries as they lie, each behind its length.</summary>
+    public ReadOnlyMemory<byte> Payload => _payload;
+
     public LogEntry this[int index]
     {
         get

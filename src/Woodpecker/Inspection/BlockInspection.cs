@@ -15,7 +15,7 @@ public enum BlockVerdict
 
 /// <summary>One block as found.</summary>
 /// <param name="Number">Counted from 0; behind damage that hid a block's length it may be too low.</param>
-/// <param name="Offset">Bytes from the beginning of the segment's file; 0 where the block is an object.</param>
+/// <param name="Offset">Bytes from the beginning of the segment's file; of its object in a sealed segment; 0 where the block is an object of its own.</param>
 /// <param name="Problem">Null when intact.</param>
 /// <param name="IsFooter">The segment's end; it has no entries.</param>
 /// <param name="First">The first entry: the one expected here when the header does not verify.</param>
@@ -27,18 +27,25 @@ public sealed record BlockInspection(
     string Log, long Segment, long Number, long Offset, BlockVerdict Verdict, string? Problem, bool IsFooter, int PayloadBytes, LogPosition First,
     int EntryCount, long Epoch, LogPosition Confirmed, ReadOnlyMemory<byte> Header, IReadOnlyList<LogEntry> Entries)
 {
-    /// <summary>The object that the block is alone in; null when it lies in a segment's file.</summary>
+    /// <summary>The object that the block lies in, alone or, in a sealed segment, at <see cref="Offset"/>; null when it lies in a segment's file.</summary>
     public string? Key { get; init; }
 
     /// <summary>Log, segment, block and offset or object.</summary>
-    public string Where => FormattableString.Invariant($"log '{Log}', segment {Segment}, block {Number}, {(Key is null ? $"offset {Offset}" : $"object {Key}")}");
+    public string Where => FormattableString.Invariant($"log '{Log}', segment {Segment}, block {Number}, {(Key is null ? $"offset {Offset}" : Offset == 0 ? $"object {Key}" : $"offset {Offset} of object {Key}")}");
 }
 
 /// <summary>A segment of a log before its blocks are read.</summary>
-/// <param name="State">As metadata has it (Active, Completed, Truncated); null when metadata does not know it.</param>
+/// <param name="State">As metadata has it (Active, Completed, Sealed, Truncated); null when metadata does not know it.</param>
 /// <param name="End">The exclusive end that metadata decided (W4); null while it is open or unknown.</param>
 /// <param name="FileBytes">Of the file, zeros written ahead included, or of its objects; null when there is none.</param>
-public sealed record SegmentInspection(long Number, string? State, LogPosition? End, long? FileBytes);
+public sealed record SegmentInspection(long Number, string? State, LogPosition? End, long? FileBytes)
+{
+    /// <summary>The name of its sealed form, as metadata has it; null when it has none.</summary>
+    public string? SealedAs { get; init; }
+
+    /// <summary>Sealed, and nothing is left of the blocks that the sealed form was made of.</summary>
+    public bool IsSwept { get; init; }
+}
 
 /// <summary>A log before its blocks are read. What only metadata knows is null without it.</summary>
 /// <param name="Confirmed">The highest position that metadata or, without it, a block of the newest segments says was confirmed, exclusive; the truth may be higher.</param>

@@ -27,7 +27,9 @@ internal interface ILogPlace
 /// <param name="Known">What is known to have been confirmed, exclusive.</param>
 /// <param name="IsFinished">The segment has an end, so a footer is missed where there is none.</param>
 /// <param name="Payloads">False reads headers only.</param>
-internal readonly record struct ScanRequest(LogPosition Known, bool IsFinished, bool Payloads);
+/// <param name="IsKnown">Metadata knows the segment.</param>
+/// <param name="SealedAs">The name of the sealed form that metadata gives it; null when it gives none.</param>
+internal readonly record struct ScanRequest(LogPosition Known, bool IsFinished, bool Payloads, bool IsKnown, string? SealedAs);
 
 /// <summary>All blocks of one segment, past damage too. What does not verify is judged as recovery and readers judge it (W16).</summary>
 internal interface ISegmentScan : IAsyncDisposable

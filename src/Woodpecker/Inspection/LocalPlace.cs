@@ -40,7 +40,7 @@ internal sealed class LocalPlace(IDisk disk) : ILogPlace
     public async ValueTask<LogPosition> ClaimAsync(string log, long segment, CancellationToken ct)
     {
         var claimed = LogPosition.Beginning;
-        if (await OpenAsync(log, segment, new ScanRequest(LogPosition.Beginning, IsFinished: false, Payloads: false), ct) is { } scan)
+        if (await OpenAsync(log, segment, new ScanRequest(LogPosition.Beginning, IsFinished: false, Payloads: false, IsKnown: false, SealedAs: null), ct) is { } scan)
         {
             await using (scan)
             {

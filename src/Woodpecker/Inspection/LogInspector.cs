@@ -70,10 +70,17 @@ public sealed class LogInspector
         // A footer is durable before metadata completes a segment, and before the next one is made.
         var isFinished = segment.End is not null || (segment.State is null && log.Segments.Any(s => s.Number > segment.Number));
         var known = segment.End ?? (log.Confirmed.Segment == segment.Number ? log.Confirmed : LogPosition.Beginning);
-        var scan = await _place.OpenAsync(log.Name, segment.Number, new ScanRequest(known, isFinished, payloads), ct);
+        var scan = await _place.OpenAsync(log.Name, segment.Number, new ScanRequest(known, isFinished, payloads, segment.State is not null, segment.SealedAs), ct);
         if (scan is null)
         {
-            if (known.Entry > 0 && !await IsGivenUpAsync(log, segment, ct))
+            if (segment.SealedAs is null && await SealedSinceAsync(log, segment, ct) is { } sealedSince)
+            {
+                await foreach (var block in BlocksAsync(log, sealedSince, payloads, ct))
+                {
+                    yield return block;
+                }
+            }
+            else if (known.Entry > 0 && !await IsGivenUpAsync(log, segment, ct))
             {
                 yield return new BlockInspection(
                     log.Name, segment.Number, 0, 0, BlockVerdict.Damaged, $"expected {_place.Kept}, found none; metadata says {segment.State}, and entries below {known} had been confirmed", false, 0,
@@ -87,9 +94,23 @@ public sealed class LogInspector
         {
             await foreach (var block in scan.ReadAsync(ct))
             {
-                if (block.Verdict == BlockVerdict.Damaged && block.Header.IsEmpty && await IsGivenUpAsync(log, segment, ct))
+                if (block.Verdict == BlockVerdict.Damaged && block.Header.IsEmpty)
                 {
-                    yield break; // truncated or deleted while it was read
+                    if (await IsGivenUpAsync(log, segment, ct))
+                    {
+                        yield break; // truncated or deleted while it was read
+                    }
+
+                    if (segment.SealedAs is null && await SealedSinceAsync(log, segment, ct) is { } sealedSince)
+                    {
+                        // Its blocks went while they were read: the sealed form has them all.
+                        await foreach (var rest in BlocksAsync(log, sealedSince, payloads, ct))
+                        {
+                            yield return rest;
+                        }
+
+                        yield break;
+                    }
                 }
 
                 yield return block;
@@ -126,7 +147,7 @@ public sealed class LogInspector
             var segment = records.Segments.GetValueOrDefault(number);
             var end = segment is { State: not LogSegmentState.Active } ? segment.End : (LogPosition?)null;
             confirmed = end > confirmed ? end.Value : confirmed;
-            found.Add(new SegmentInspection(number, segment?.State.ToString(), end, kept is not null && kept.TryGetValue(number, out var bytes) ? bytes : null));
+            found.Add(new SegmentInspection(number, segment?.State.ToString(), end, kept is not null && kept.TryGetValue(number, out var bytes) ? bytes : null) { SealedAs = segment?.SealedAs, IsSwept = segment?.IsSwept ?? false });
         }
 
         var claimed = await ClaimedAsync(log, found, confirmed, ct);
@@ -153,6 +174,12 @@ public sealed class LogInspector
         return records.Log is null or { Deleted: true } || !records.Segments.TryGetValue(segment.Number, out var now)
             || (now.State != LogSegmentState.Active && now.End <= records.Log.TruncatedUntil);
     }
+
+    /// <summary>The segment as it is now, when it has been sealed since it was described.</summary>
+    private async ValueTask<SegmentInspection?> SealedSinceAsync(LogInspection log, SegmentInspection segment, CancellationToken ct) =>
+        await _metadata(ct) is { } known && LogRecords.Of(log.Name, known).Segments.TryGetValue(segment.Number, out var now) && now.SealedAs is { } name
+            ? segment with { State = now.State.ToString(), End = now.End, SealedAs = name }
+            : null;
 
     /// <summary>What blocks say was confirmed: of the newest segment, or of the first one before it that says anything. Headers only.</summary>
     private async ValueTask<LogPosition> ClaimedAsync(string log, List<SegmentInspection> segments, LogPosition confirmed, CancellationToken ct)

@@ -12,6 +12,9 @@ namespace MiniMilvus.Woodpecker.Metadata;
 /// </summary>
 internal sealed partial class LogMetadata(IMetaStore store, WoodpeckerOptions options, TimeProvider time, string writerId)
 {
+    /// <summary>Called with the log's name when this process has decided the end of a segment.</summary>
+    public Action<string>? SegmentEnded { get; set; }
+
     public async ValueTask<Versioned<LogRecord>?> FindLogAsync(string log, CancellationToken ct)
     {
         var key = LogKeys.Log(log);
@@ -153,7 +156,7 @@ internal sealed partial class LogMetadata(IMetaStore store, WoodpeckerOptions op
             if (current.Record.State != LogSegmentState.Active)
             {
                 return again && current.Record.LastEntry == entries - 1
-                    ? true
+                    ? Ended(log)
                     : throw MiniMilvusException.Fenced($"log '{log}': segment {segment} is {current.Record.State} with last entry {current.Record.LastEntry}; expected to complete it with {entries - 1}");
             }
 
@@ -164,11 +167,58 @@ internal sealed partial class LogMetadata(IMetaStore store, WoodpeckerOptions op
                 ct);
             if (result.Succeeded)
             {
-                return true;
+                return Ended(log);
             }
 
             again = true; // the log's record changed (truncation), or our own write came through after all
         }
+    }, ct);
+
+    /// <summary>
+    /// Completed → Sealed (W8), in a form that is durable and whole; returns what the segment is then, which is something else when another was
+    /// first, and null when it is gone. Whatever this process does to the log's record meanwhile is no takeover: only another epoch is Fenced.
+    /// </summary>
+    public ValueTask<LogSegmentRecord?> SealSegmentAsync(string log, Term term, long segment, string sealedAs, CancellationToken ct) => RetryAsync($"seal of log segment {log}/{segment}", async _ =>
+    {
+        while (true)
+        {
+            var owned = await RequireOwnedAsync(log, term, ct);
+            if (await FindSegmentAsync(log, segment, ct) is not { } current)
+            {
+                return null;
+            }
+
+            if (current.Record.State != LogSegmentState.Completed)
+            {
+                return current.Record; // also when our own write came through after all: then it has our form's name
+            }
+
+            var next = current.Record with { State = LogSegmentState.Sealed, SealedAs = sealedAs };
+            var result = await store.TransactAsync(
+                [new MetaCompare.ModRevision(LogKeys.Log(log), owned.ModRevision), new MetaCompare.ModRevision(LogKeys.Segment(log, segment), current.ModRevision)],
+                [new MetaOperation.Put(LogKeys.Segment(log, segment), RecordJson.Write(next))],
+                ct);
+            if (result.Succeeded)
+            {
+                return next;
+            }
+        }
+    }, ct);
+
+    /// <summary>Notes that only the sealed form is left. A segment that is Sealed no more is left alone.</summary>
+    public ValueTask<bool> MarkSweptAsync(string log, long segment, CancellationToken ct) => RetryAsync($"sweep of log segment {log}/{segment}", async _ =>
+    {
+        while (await FindSegmentAsync(log, segment, ct) is { Record: { State: LogSegmentState.Sealed, IsSwept: false } } current)
+        {
+            var key = LogKeys.Segment(log, segment);
+            var swept = new MetaOperation.Put(key, RecordJson.Write(current.Record with { IsSwept = true }));
+            if ((await store.TransactAsync([new MetaCompare.ModRevision(key, current.ModRevision)], [swept], ct)).Succeeded)
+            {
+                break;
+            }
+        }
+
+        return true;
     }, ct);
 
     /// <summary>Never goes back.</summary>
@@ -234,6 +284,12 @@ internal sealed partial class LogMetadata(IMetaStore store, WoodpeckerOptions op
 
         return true;
     }, ct);
+
+    private bool Ended(string log)
+    {
+        SegmentEnded?.Invoke(log);
+        return true;
+    }
 
     private async ValueTask<bool> ReplaceLogAsync(string log, Versioned<LogRecord> current, LogRecord next, CancellationToken ct)
     {

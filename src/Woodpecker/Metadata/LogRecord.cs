@@ -14,7 +14,7 @@ internal sealed record LogRecord(long Epoch, string WriterId, long TruncatedSegm
     public LogRecord WithTruncatedUntil(LogPosition until) => this with { TruncatedSegment = until.Segment, TruncatedEntry = until.Entry };
 }
 
-/// <summary>States only move down this list (W8); local logs have no sealed copy.</summary>
+/// <summary>States only move down this list (W8); segments in files are never Sealed, for they need no other form.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<LogSegmentState>))]
 internal enum LogSegmentState
 {
@@ -34,6 +34,14 @@ internal sealed record LogSegmentRecord(long Number, LogSegmentState State, long
     /// <summary>Of a segment that is written under a lock: <see cref="LogLockRecord.Taken"/> of its writer, part of the keys of its blocks; else null.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public long? LockRevision { get; init; }
+
+    /// <summary>The name of its sealed form, from the step to Sealed on; null before, and where there is no such form.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? SealedAs { get; init; }
+
+    /// <summary>Nothing is left of the blocks that the sealed form was made of.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsSwept { get; init; }
 }
 
 /// <summary>A record with the revision to compare when it is replaced.</summary>

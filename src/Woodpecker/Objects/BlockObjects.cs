@@ -33,7 +33,7 @@ internal sealed class BlockObjects(IObjectStore store, WoodpeckerOptions options
         }
     }
 
-    /// <summary>Puts under a key that nobody else has, whatever lies there: it can only be this. Durable when it returns.</summary>
+    /// <summary>Puts under a key that nobody else has, whatever lies there: it can only be this, again or late (W14). Durable when it returns.</summary>
     public async ValueTask PutAsync(string key, ReadOnlySequence<byte> bytes, CancellationToken ct)
     {
         for (var attempt = 1; ; attempt++)
@@ -56,6 +56,8 @@ internal sealed class BlockObjects(IObjectStore store, WoodpeckerOptions options
     /// <summary>A block's header alone, or what there is of it; null when absent.</summary>
     public ValueTask<ReadOnlyMemory<byte>?> GetHeaderAsync(string key, CancellationToken ct) => TryAsync(() => store.GetRangeAsync(key, 0, BlockHeader.Bytes, ct), ct);
 
+    public ValueTask<ReadOnlyMemory<byte>?> GetRangeAsync(string key, long offset, int bytes, CancellationToken ct) => TryAsync(() => store.GetRangeAsync(key, offset, bytes, ct), ct);
+
     private async ValueTask<ReadOnlyMemory<byte>?> TryAsync(Func<ValueTask<ReadOnlyMemory<byte>>> get, CancellationToken ct)
     {
         for (var attempt = 1; ; attempt++)
@@ -75,13 +77,19 @@ internal sealed class BlockObjects(IObjectStore store, WoodpeckerOptions options
         }
     }
 
-    /// <summary>An object's first bytes, by one request.</summary>
+    /// <summary>An object that is thought to be smaller, by one request.</summary>
     public async ValueTask<AheadAnswer> GetAheadAsync(string key, int bytesMax, CancellationToken ct)
+    {
+        var found = await GetRangeAheadAsync(key, 0, bytesMax, ct);
+        return found.Bytes?.Length < bytesMax ? found : found with { Bytes = null };
+    }
+
+    /// <summary>A range of an object, by one request.</summary>
+    public async ValueTask<AheadAnswer> GetRangeAheadAsync(string key, long offset, int bytes, CancellationToken ct)
     {
         try
         {
-            var bytes = await store.GetRangeAsync(key, 0, bytesMax, ct);
-            return new(true, bytes.Length < bytesMax ? bytes : (ReadOnlyMemory<byte>?)null);
+            return new(true, await store.GetRangeAsync(key, offset, bytes, ct));
         }
         catch (MiniMilvusException e) when (e.Kind == ErrorKind.NotFound)
         {

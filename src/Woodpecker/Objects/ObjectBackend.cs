@@ -3,6 +3,7 @@ using MiniMilvus.Core.Errors;
 using MiniMilvus.Storage.Objects;
 using MiniMilvus.Woodpecker.Backends;
 using MiniMilvus.Woodpecker.Blocks;
+using MiniMilvus.Woodpecker.Compaction;
 using MiniMilvus.Woodpecker.Metadata;
 
 namespace MiniMilvus.Woodpecker.Objects;
@@ -14,6 +15,8 @@ namespace MiniMilvus.Woodpecker.Objects;
 /// </summary>
 internal sealed class ObjectBackend : ILogBackend
 {
+    private readonly IObjectStore _store;
+    private readonly TimeProvider _time;
     private readonly BlockObjects _objects;
     private readonly ReadBudget _readAhead;
     private readonly LogMetadata _metadata;
@@ -22,6 +25,7 @@ internal sealed class ObjectBackend : ILogBackend
 
     public ObjectBackend(IObjectStore store, LogMetadata metadata, WoodpeckerOptions options, TimeProvider time, ObjectFence fence)
     {
+        (_store, _time) = (store, time);
         (_objects, _readAhead, _metadata, _options) = (new BlockObjects(store, options, time), new ReadBudget(options.ReadAheadBytesMax), metadata, options);
         _lock = fence == ObjectFence.Lock ? new LockFence(_objects, metadata, (segment, log) => NewReader(BlockKeys.Of(log, segment), isFinished: false)) : null;
     }
@@ -101,11 +105,32 @@ internal sealed class ObjectBackend : ILogBackend
         ? new LockedSegmentWriter(_objects, new BlockKeys(log, segment, epoch.Value, held.LockRevision), held)
         : new ObjectSegmentWriter(_objects, log, segment, epoch));
 
-    public ValueTask<ISegmentReader?> OpenSegmentAsync(string log, LogSegmentRecord segment, CancellationToken ct)
+    public async ValueTask<ISegmentReader?> OpenSegmentAsync(string log, LogSegmentRecord segment, CancellationToken ct)
     {
+        if (segment.SealedAs is { } name)
+        {
+            return await OpenSealedAsync(log, segment.Number, name, ct);
+        }
+
         var reader = NewReader(BlockKeys.Of(log, segment), segment.State != LogSegmentState.Active);
-        return new(segment.LockRevision is null ? reader : new LockedSegmentReader(reader, _metadata, log, segment, _options.ForeignPollsPerMetadataLook));
+        return segment.LockRevision is null ? reader : new LockedSegmentReader(reader, _metadata, log, segment, _options.ForeignPollsPerMetadataLook);
     }
+
+    private async ValueTask<ISegmentReader?> OpenSealedAsync(string log, long segment, string name, CancellationToken ct)
+    {
+        var key = ObjectPaths.SealedIndex(log, segment, name);
+        return await _objects.GetAsync(key, ct) is { } bytes
+            ? new SealedSegmentReader(
+                _objects, log, name, SealedIndex.Decode(bytes.Span, log, segment, $"log '{log}', segment {segment}, object {key}"), _options.SealedReadBytes,
+                (source, ranges) => new BlockPrefetch(source, _readAhead, _options.ReadsAheadMax, window: 1, ranges))
+            : null;
+    }
+
+    /// <summary>Of a segment that has ended, so that its own writer's keys hold all of it, under a lock too.</summary>
+    public Func<CompactionMetrics, ISegmentSealer>? Sealer => _options.CompactsSegments
+        ? metrics => new SegmentCompactor(new CompactionStore(_store, metrics), _options, _time, (objects, log, segment) => new ObjectSegmentReader(
+            objects, BlockKeys.Of(log, segment), source => new BlockPrefetch(source, _readAhead, _options.CompactionReadsMax, _options.CompactionReadsMax, units: 0)))
+        : null;
 
     /// <summary>Under a lock a block's key is told by the metadata alone.</summary>
     public async ValueTask<bool> SegmentExistsAsync(string log, long segment, CancellationToken ct) => _lock is null

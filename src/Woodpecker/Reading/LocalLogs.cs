@@ -36,6 +36,16 @@ internal sealed class LocalLogs
     /// <summary>The oldest segment that a reader of this process stands in.</summary>
     public long OldestSegmentInUse(string log) => StateOf(log).Readers.Keys.Select(r => r.Segment).DefaultIfEmpty(long.MaxValue).Min();
 
+    /// <summary>A segment was sealed here: readers that stand in its blocks go over to that form at their next step.</summary>
+    public void Sealed(string log, long segment) => StateOf(log).Sealed.TryAdd(segment, 0);
+
+    public void Swept(string log, long segment) => StateOf(log).Sealed.TryRemove(segment, out _);
+
+    public bool IsSealed(string log, long segment) => _logs.TryGetValue(log, out var state) && state.Sealed.ContainsKey(segment);
+
+    /// <summary>Whether a reader of this process stands in the blocks that a segment was sealed from, or may be about to.</summary>
+    public bool IsReadInBlocks(string log, long segment) => StateOf(log).Readers.Keys.Any(r => r.Segment == segment && r.SealedSegment != segment);
+
     /// <summary>A bounded wait that ends early when a writer opens here.</summary>
     public async Task PauseAsync(TimeSpan atMost, TimeProvider time, CancellationToken ct)
     {
@@ -53,6 +63,9 @@ internal sealed class LocalLogs
         public AsyncGate Gate { get; } = new();
 
         public ConcurrentDictionary<LogReader, byte> Readers { get; } = new();
+
+        /// <summary>Sealed in this process and not swept yet.</summary>
+        public ConcurrentDictionary<long, byte> Sealed { get; } = new();
 
         public LogWriter? Writer { get => _writer; set => _writer = value; }
 

@@ -23,7 +23,11 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
     /// <summary>The segment this reader stands in; its file is not collected (W12).</summary>
     public long Segment => Volatile.Read(ref _segment);
 
+    /// <summary>The segment whose sealed form this reader reads; −1 when it reads none.</summary>
+    public long SealedSegment => Volatile.Read(ref _sealedSegment);
+
     private long _segment;
+    private long _sealedSegment = -1;
 
     public async IAsyncEnumerable<LogEntry> ReadAsync(LogPosition from, LogPosition until, [EnumeratorCancellation] CancellationToken ct)
     {
@@ -72,6 +76,12 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
     {
         _tail?.RemoveReader();
         _tail = null;
+        await CloseAsync();
+    }
+
+    private async ValueTask CloseAsync()
+    {
+        Volatile.Write(ref _sealedSegment, -1);
         if (_cursor is { } cursor)
         {
             _cursor = null;
@@ -127,10 +137,9 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
     private async ValueTask<DecodedBlock?> NextFromSegmentAsync(LogTail? tail, LogPosition trusted, CancellationToken ct)
     {
         var confirmed = _confirmed;
-        if (_cursor is { } stale && stale.Number != _position.Segment)
+        if (_cursor is { } stale && (stale.Number != _position.Segment || (!stale.IsSealedForm && logs.IsSealed(log, stale.Number))))
         {
-            _cursor = null;
-            await stale.DisposeAsync();
+            await CloseAsync();
         }
 
         if (_cursor is null && !await OpenAsync(ct))
@@ -163,6 +172,11 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
             throw MiniMilvusException.Corrupted($"log '{log}', segment {cursor.Number}: expected its end at entry {cursor.Record.End.Entry}, found a block of entries {block.First.Entry} to {block.End.Entry - 1} across it");
         }
 
+        if (_cursor is null)
+        {
+            return null; // the segment has taken another form
+        }
+
         if (cursor.Record.State == LogSegmentState.Active && !(tail is not null && _position < confirmed && !cursor.SawFooter))
         {
             await WaitElsewhereAsync(cursor, trusted, ct);
@@ -183,9 +197,26 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
         }
         catch (MiniMilvusException e) when (e.Kind == ErrorKind.Corrupted)
         {
-            await RequireNotTruncatedAsync(ct); // what was collected under our feet is gone, not damaged
+            if (await LeaveSweptAsync(cursor, ct))
+            {
+                return null;
+            }
+
             throw;
         }
+    }
+
+    /// <summary>Whether what seems damaged went because the segment was sealed: all of it is there, in another form. What was collected under our feet is gone.</summary>
+    private async ValueTask<bool> LeaveSweptAsync(SegmentCursor cursor, CancellationToken ct)
+    {
+        await RequireNotTruncatedAsync(ct);
+        if (cursor.IsSealedForm || await metadata.FindSegmentAsync(log, cursor.Number, ct) is not { Record.SealedAs: not null })
+        {
+            return false;
+        }
+
+        await CloseAsync();
+        return true;
     }
 
     /// <summary>False after a step that brought it nearer.</summary>
@@ -207,6 +238,12 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
         if (found.Record.State != LogSegmentState.Truncated && await backend.OpenSegmentAsync(log, found.Record, ct) is { } reader)
         {
             _cursor = new SegmentCursor(log, found.Record, reader);
+            Volatile.Write(ref _sealedSegment, _cursor.IsSealedForm ? number : -1);
+            if (!_cursor.IsSealedForm)
+            {
+                logs.Swept(log, number); // what was said of a segment of that number in another life of the log
+            }
+
             return true;
         }
 
@@ -258,7 +295,22 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
             await LookAtMetadataAsync(cursor, ct);
             if (cursor.Record.State == LogSegmentState.Active)
             {
-                await cursor.RequireNotDamagedAsync(_position, trusted, ct);
+                await RequireNotDamagedAsync(cursor, trusted, ct);
+            }
+        }
+    }
+
+    private async ValueTask RequireNotDamagedAsync(SegmentCursor cursor, LogPosition trusted, CancellationToken ct)
+    {
+        try
+        {
+            await cursor.RequireNotDamagedAsync(_position, trusted, ct);
+        }
+        catch (MiniMilvusException e) when (e.Kind == ErrorKind.Corrupted)
+        {
+            if (!await LeaveSweptAsync(cursor, ct))
+            {
+                throw;
             }
         }
     }

@@ -19,6 +19,9 @@ internal sealed class SegmentCursor(string log, LogSegmentRecord record, ISegmen
 
     public long Number => Record.Number;
 
+    /// <summary>It reads the sealed form: what the record said when it was opened.</summary>
+    public bool IsSealedForm { get; } = record.SealedAs is not null;
+
     public LogSegmentRecord Record { get; private set; } = record;
 
     /// <summary>The footer has been seen: metadata has, or soon will have, the end.</summary>

@@ -20,7 +20,8 @@ public abstract partial class WoodpeckerConformance
         var reads = ((WoodpeckerEngine)log).Reads;
         var next = 0;
         await ReadOnAsync(150);
-        Assert.True(reads.FromSegments > 100, $"{reads.FromSegments} of 150 blocks were read from segments");
+        Assert.True(reads.FromSegments > 0, "nothing was read from segments");
+        Assert.InRange(reads.FromTail, 0, 12); // the rest of 150, merged or not, came from segments
         for (var round = 0; round < 3; round++)
         {
             // It waits at the tail, and is given what comes from memory.

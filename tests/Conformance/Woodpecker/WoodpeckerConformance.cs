@@ -27,6 +27,7 @@ public abstract partial class WoodpeckerConformance : IAsyncLifetime
         PreallocateBytesFirst = 4096, PreallocateBytesMax = 64 * 1024, DiskUsedFractionMax = 1, DiskFreeBytesMin = 0,
         ForeignPollInterval = TimeSpan.FromMilliseconds(2), ForeignPollsPerMetadataLook = 3, SyncIntervalMax = TimeSpan.Zero,
         MetadataRetryDelay = TimeSpan.FromMilliseconds(1), ObjectRetryDelay = TimeSpan.FromMilliseconds(1),
+        CompactionPartBytesMax = 4096, CompactionGrace = TimeSpan.Zero, CompactionRetryDelay = TimeSpan.FromMilliseconds(1), SealedReadBytes = 2000,
     };
 
     protected abstract IWoodpecker Create(WoodpeckerOptions options, IStationSink stations, string writerId);

@@ -27,6 +27,7 @@ public sealed class LogTests
     {
         PreallocateBytesFirst = 2048, PreallocateBytesMax = 2048, DiskUsedFractionMax = 1, DiskFreeBytesMin = 0, ReadBytes = 4096, TailBytesMax = 0,
         ForeignPollInterval = TimeSpan.FromMilliseconds(1), ForeignPollsPerMetadataLook = 1, ObjectRetryDelay = TimeSpan.FromMilliseconds(1), SyncIntervalMax = TimeSpan.Zero,
+        CompactsSegments = false,
     };
 
     [Fact]
@@ -264,7 +265,7 @@ public sealed class LogTests
     }
 
     /// <summary>Damage is an answer of an inspection, never an error of its own.</summary>
-    private static async Task InspectAsync(LogInspector inspector)
+    internal static async Task InspectAsync(LogInspector inspector)
     {
         using var limit = new CancellationTokenSource(Hang);
         await foreach (var log in inspector.InspectAllAsync(limit.Token))
