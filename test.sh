@@ -25,11 +25,15 @@ for argument in "$@"; do
 done
 
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1 DOTNET_CLI_UI_LANGUAGE=en
+export DOTNET_TieredPGO=0 # short runs: profiling for the optimizer costs more than it gives
 passed=0 failed=0 skipped=0
 started=$SECONDS
 results=$(mktemp -d "${TMPDIR:-/tmp}/minimilvus-test.XXXXXX")
-beside_pid=""
-trap '[ -z "$beside_pid" ] || pkill -P "$beside_pid"; rm -rf "$results"' EXIT
+# One compiler for all projects: starting one for each takes longer than their compiling. It ends with the builds.
+export UseSharedCompilation=true SharedCompilationId=$(basename "$results")-compiler
+stop_compiler() { pkill -f "VBCSCompiler.*$SharedCompilationId"; rm -f "/tmp/$SharedCompilationId"; } # the latter is its socket
+declare -A running=() begun=()
+trap 'stop_compiler; for pid in "${!running[@]}"; do pkill -P "$pid"; done; rm -rf "$results"' EXIT
 
 step() { printf '\n== %s (at %d s)\n' "$1" $((SECONDS - started)); }
 finish() {
@@ -92,18 +96,35 @@ set_up_node_packages() {
 
 step "Set up"
 set_up_dotnet
-set_up_tools
-set_up_node_packages
+{ set_up_tools; set_up_node_packages; } > "$results/setup.log" 2>&1 &
+setup=$!
 
-# ---- build once -------------------------------------------------------------------------------------------------
+# ---- build once, while the tools install ------------------------------------------------------------------------
 step "Build"
-if dotnet build MiniMilvus.sln -c Release --nologo -v quiet > "$results/build.log" 2>&1; then
+dotnet build MiniMilvus.sln -c Release --nologo -v quiet > "$results/build.log" 2>&1
+built=$?
+wait "$setup"
+cat "$results/setup.log"
+if [ "$built" = 0 ]; then
   pass "build of MiniMilvus.sln, warnings as errors"
 else
   grep -E 'error|warn' "$results/build.log" | sort -u | head -30
   fail "build of MiniMilvus.sln"
   finish
 fi
+
+# ---- other platforms --------------------------------------------------------------------------------------------
+for rid in win-x64 osx-arm64; do
+  step "Cross-build for $rid"
+  # Without the native launcher: its pack for a foreign platform is a download that not every feed has.
+  if dotnet build src/Host -c Release -r "$rid" --no-self-contained -p:UseAppHost=false --nologo -v quiet > "$results/$rid.log" 2>&1; then
+    pass "cross-build for $rid"
+  else
+    grep -E 'error' "$results/$rid.log" | sort -u | head -5
+    fail "cross-build for $rid"
+  fi
+done
+stop_compiler
 
 # ---- every test project -----------------------------------------------------------------------------------------
 counter() { grep -o '<Counters [^>]*>' "$2" | grep -o " $1=\"[0-9]*\"" | grep -o '[0-9]*' | head -1; }
@@ -143,43 +164,32 @@ report_tests() { # project, exit code
   return 0
 }
 
-# Conformance mostly waits (for etcd, radosgw, time-outs): it runs beside the quick ones and the simulation. The real process comes last, alone.
+# Two at a time, the longest first, and beside them Conformance, which mostly waits (for etcd, radosgw, time-outs). The real process comes last, alone.
 projects() {
   grep -rl --include='*.csproj' --exclude-dir=node_modules --exclude-dir=obj 'Microsoft.NET.Test.Sdk' tests | sort |
-    awk '/Tidy/{print 0, $0; next} /EndToEnd/{print 3, $0; next} /Simulation/{print 2, $0; next} {print 1, $0}' | sort -s -k1,1n | cut -d' ' -f2
+    awk '/Conformance/{print 0, $0; next} /Simulation/{print 1, $0; next} /Fuzzing/{print 2, $0; next} /EndToEnd/{print 4, $0; next} {print 3, $0}' |
+    sort -s -k1,1n | cut -d' ' -f2
 }
-beside=tests/Conformance/Conformance.csproj
-collect_beside() {
-  [ -n "$beside_pid" ] || return
-  step "$(basename "$beside" .csproj), begun beside the first"
-  wait "$beside_pid"
-  report_tests "$beside" $?
-  beside_pid=""
+collect() { # those that end first, until no more than this many run
+  local pid='' status
+  while [ ${#running[@]} -gt "$1" ]; do
+    wait -n -p pid "${!running[@]}"
+    status=$?
+    [ -n "$pid" ] || { fail "no test project to wait for (bash 5.1 or later is needed)"; finish; }
+    step "$(basename "${running[$pid]}" .csproj), $((SECONDS - begun[$pid])) s"
+    report_tests "${running[$pid]}" "$status"
+    unset "running[$pid]"
+  done
 }
-run_tests "$beside" &
-beside_pid=$!
 for project in $(projects); do
   case "$project" in
-    "$beside") continue ;;
-    *EndToEnd*) collect_beside ;;
+    *EndToEnd*) collect 0 ;;
+    *) collect 2 ;;
   esac
-  step "$(basename "$project" .csproj)"
-  run_tests "$project"
-  report_tests "$project" $?
+  run_tests "$project" &
+  running[$!]=$project begun[$!]=$SECONDS
 done
-collect_beside
-
-# ---- other platforms --------------------------------------------------------------------------------------------
-for rid in win-x64 osx-arm64; do
-  step "Cross-build for $rid"
-  # Without the native launcher: its pack for a foreign platform is a download that not every feed has.
-  if dotnet build src/Host -c Release -r "$rid" --no-self-contained -p:UseAppHost=false --nologo -v quiet > "$results/$rid.log" 2>&1; then
-    pass "cross-build for $rid"
-  else
-    grep -E 'error' "$results/$rid.log" | sort -u | head -5
-    fail "cross-build for $rid"
-  fi
-done
+collect 0
 
 # ---- the tests themselves ---------------------------------------------------------------------------------------
 if [ "$mutations" != 0 ]; then

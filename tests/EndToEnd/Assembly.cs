@@ -1,2 +1,2 @@
-// Two cores and real processes: one at a time.
-[assembly: CollectionBehavior(DisableTestParallelization = true)]
+// Two cores: no more than two tests with their processes at a time, each on folders and ports of its own.
+[assembly: CollectionBehavior(MaxParallelThreads = 2)]

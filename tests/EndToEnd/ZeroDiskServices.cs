@@ -79,9 +79,12 @@ internal sealed class ZeroDiskServices(string folder, FakeS3? instead = null) : 
             {
                 using var listener = new TcpListener(IPAddress.Loopback, port);
                 listener.Start();
-                if (s_given.Add(port))
+                lock (s_given)
                 {
-                    return port;
+                    if (s_given.Add(port))
+                    {
+                        return port;
+                    }
                 }
             }
             catch (SocketException)
