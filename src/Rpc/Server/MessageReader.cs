@@ -79,6 +79,7 @@ internal sealed class MessageReader(PipeReader body, MessageDecoder decoder, Rpc
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException or OperationCanceledException)
         {
+            // The read has ended by itself, which is what was asked for.
         }
     }
 
