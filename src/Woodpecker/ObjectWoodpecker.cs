@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using MiniMilvus.Core.Events;
 using MiniMilvus.Storage.Meta;
 using MiniMilvus.Storage.Objects;
@@ -13,5 +14,6 @@ namespace MiniMilvus.Woodpecker;
 /// <c>writerId</c> is unique to this instance.
 /// </summary>
 public sealed class ObjectWoodpecker(
-    IObjectStore objects, IMetaStore meta, WoodpeckerOptions options, TimeProvider time, IStationSink stations, string writerId, ObjectFence fence = ObjectFence.ConditionalPut)
-    : WoodpeckerEngine(new LogMetadata(meta, options, time, writerId), metadata => new ObjectBackend(objects, metadata, options, time, fence), options, time, stations);
+    IObjectStore objects, IMetaStore meta, WoodpeckerOptions options, TimeProvider time, IStationSink stations, string writerId, ObjectFence fence = ObjectFence.ConditionalPut,
+    ILogger? logger = null)
+    : WoodpeckerEngine(new LogMetadata(meta, options, time, writerId), metadata => new ObjectBackend(objects, metadata, options, time, fence), options, time, stations, logger);

@@ -1,8 +1,11 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Errors;
 using MiniMilvus.Core.Events;
 using MiniMilvus.Woodpecker.Backends;
 using MiniMilvus.Woodpecker.Blocks;
+using MiniMilvus.Woodpecker.Collection;
 using MiniMilvus.Woodpecker.Compaction;
 using MiniMilvus.Woodpecker.Metadata;
 using MiniMilvus.Woodpecker.Reading;
@@ -21,12 +24,19 @@ public abstract class WoodpeckerEngine : IWoodpecker
     private readonly LocalLogs _logs = new();
     private readonly EpochWatch _epochs;
     private readonly CompactionLoop? _compaction;
+    private readonly SegmentCollection _collection;
+    private readonly LogDeletion _deletion;
+    private readonly LogCollector _collector;
 
-    private protected WoodpeckerEngine(LogMetadata metadata, Func<LogMetadata, ILogBackend> backend, WoodpeckerOptions options, TimeProvider time, IStationSink stations)
+    private protected WoodpeckerEngine(
+        LogMetadata metadata, Func<LogMetadata, ILogBackend> backend, WoodpeckerOptions options, TimeProvider time, IStationSink stations, ILogger? logger)
     {
         (_metadata, _backend, _options, _time, _stations) = (metadata, backend(metadata), options, time, stations);
         _epochs = new EpochWatch(metadata, options, time);
         _compaction = CompactionLoop.TryCreate(_backend, metadata, _logs, options, time);
+        _collection = new SegmentCollection(_backend, metadata, (log, _) => new(_logs.OldestSegmentInUse(log)), options, time);
+        _deletion = new LogDeletion(_backend, metadata);
+        _collector = new LogCollector(_collection, _deletion, metadata, _logs, options, time, logger ?? NullLogger.Instance);
     }
 
     /// <summary>What compaction has done here; null where there is none.</summary>
@@ -34,13 +44,21 @@ public abstract class WoodpeckerEngine : IWoodpecker
 
     internal ReadMetrics Reads => _logs.Reads;
 
+    /// <summary>What is truncated and not collected, of the logs that this process owns or truncates.</summary>
+    internal CollectionBacklog.Totals Backlog => _collector.Backlog;
+
+    internal ILogBackend Backend => _backend;
+
+    /// <summary>What the collector does by itself, for one log and now, until nothing more is due.</summary>
+    internal ValueTask CollectAsync(string log, CancellationToken ct) => _collector.CollectAsync(log, ct);
+
     public async ValueTask CreateAsync(string log, CancellationToken ct)
     {
         LogKeys.Check(log);
         using var turn = await _logs.EnterAsync(log, ct);
         if (await _metadata.FindLogAsync(log, ct) is { Record.Deleted: true })
         {
-            await FinishDeleteAsync(log, ct); // a delete that did not come to its end
+            await _deletion.FinishAsync(log, ct); // a delete that did not come to its end
         }
 
         if (!await _metadata.TryCreateLogAsync(log, ct))
@@ -61,7 +79,8 @@ public abstract class WoodpeckerEngine : IWoodpecker
         if (await _metadata.MarkDeletedAsync(log, ct))
         {
             _logs.WriterOf(log)?.Abandon(MiniMilvusException.Fenced($"log '{log}' is being deleted"));
-            await FinishDeleteAsync(log, ct);
+            _collector.Forget(log);
+            await _deletion.FinishAsync(log, ct);
         }
     }
 
@@ -71,7 +90,7 @@ public abstract class WoodpeckerEngine : IWoodpecker
         using var turn = await _logs.EnterAsync(log, ct);
 
         // Fence before anything is looked at: first the metadata, which outlives us, then whoever still writes (W3).
-        await _metadata.RaiseEpochAsync(log, term, ct);
+        var record = await _metadata.RaiseEpochAsync(log, term, ct);
         var guard = await _backend.FenceAsync(log, term, ct);
         try
         {
@@ -89,6 +108,12 @@ public abstract class WoodpeckerEngine : IWoodpecker
             _logs.Opened(log, writer, tail);
             _epochs.Start(_logs);
             _compaction?.Hear(log, isOpened: true);
+            _collector.Start();
+            if (record.TruncatedUntil > LogPosition.Beginning)
+            {
+                _collector.Hear(log); // what an older owner left, or a crash
+            }
+
             await _epochs.LookAsync(writer, ct);
             return writer;
         }
@@ -112,22 +137,12 @@ public abstract class WoodpeckerEngine : IWoodpecker
             throw MiniMilvusException.Invalid($"truncation of log '{log}': expected a position up to {marks.Confirmed}, which is confirmed; found {until}");
         }
 
-        // Metadata first: nobody starts to read what is about to go.
+        // Metadata first: nobody starts to read what is about to go. The bytes go later, when readers and retention allow it (W12).
         var truncated = await _metadata.RaiseTruncationAsync(log, until, ct);
-        var segments = await _metadata.ListSegmentsAsync(log, ct);
-        var inUse = _logs.OldestSegmentInUse(log);
-
-        // The newest record stays whatever happens: it carries the numbering on.
-        foreach (var (segment, _) in segments.SkipLast(1))
+        if (!(await _collection.MarkAsync(log, truncated, await _metadata.ListSegmentsAsync(log, ct), ct)).IsEmpty)
         {
-            if (segment.State == LogSegmentState.Active || segment.End > truncated || segment.Number >= inUse)
-            {
-                break;
-            }
-
-            await _metadata.MarkTruncatedAsync(log, segment.Number, ct);
-            await _backend.DeleteSegmentAsync(log, segment.Number, ct);
-            await _metadata.RemoveSegmentAsync(log, segment.Number, ct);
+            _collector.Start();
+            _collector.Hear(log);
         }
     }
 
@@ -149,6 +164,7 @@ public abstract class WoodpeckerEngine : IWoodpecker
     {
         await _epochs.DisposeAsync();
         await (_compaction?.DisposeAsync() ?? default);
+        await _collector.DisposeAsync();
         foreach (var writer in _logs.Writers)
         {
             await writer.DisposeAsync();
@@ -211,16 +227,5 @@ public abstract class WoodpeckerEngine : IWoodpecker
                 }
             }
         }
-    }
-
-    private async ValueTask FinishDeleteAsync(string log, CancellationToken ct)
-    {
-        await _backend.DeleteLogAsync(log, ct);
-        foreach (var (segment, _) in await _metadata.ListSegmentsAsync(log, ct))
-        {
-            await _metadata.RemoveSegmentAsync(log, segment.Number, ct);
-        }
-
-        await _metadata.RemoveLogAsync(log, ct);
     }
 }

@@ -79,6 +79,26 @@ public sealed record WoodpeckerOptions
     [Range(typeof(TimeSpan), "00:00:00", "00:01:00", ParseLimitsInInvariantCulture = true, ConvertValueInInvariantCulture = true)]
     public TimeSpan SyncIntervalMax { get; init; } = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>
+    /// How long a segment is kept after its truncation (W12); Milvus's key. Long enough for a reader that lost its lease to be heard of, short
+    /// enough for a laptop's disk (docs/decisions/0010-retention-and-leased-readers.md).
+    /// </summary>
+    [ConfigurationKeyName("Logstore:RetentionPolicy:TTL")]
+    [Range(typeof(TimeSpan), "00:00:00", "365.00:00:00", ParseLimitsInInvariantCulture = true, ConvertValueInInvariantCulture = true)]
+    public TimeSpan RetentionTime { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>The collector rests so long between two segments.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:01:00", ParseLimitsInInvariantCulture = true, ConvertValueInInvariantCulture = true)]
+    public TimeSpan CollectionPause { get; init; } = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>When it looks again at segments that a reader holds, or after a failure.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.010", "01:00:00", ParseLimitsInInvariantCulture = true, ConvertValueInInvariantCulture = true)]
+    public TimeSpan CollectionRetryInterval { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>A visit of the collector to one log ends after so long, done or not (W13).</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00", ParseLimitsInInvariantCulture = true, ConvertValueInInvariantCulture = true)]
+    public TimeSpan CollectionTimeMax { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>Groups of blocks on their way at once on object storage.</summary>
     public int ObjectGroupsInFlightMax { get; init; } = 4;
 

@@ -85,6 +85,7 @@ public sealed class LocalLogTests
         Assert.Equal(Enumerable.Range(30, 30), await TestLog.ReadAsync(log, LogPosition.Beginning, writer.Confirmed));
         var error = await Assert.ThrowsAsync<MiniMilvusException>(() => TestLog.ReadAsync(log, new LogPosition(0, 1), writer.Confirmed));
         Assert.Equal(ErrorKind.NotFound, error.Kind);
+        await log.CollectAsync(TestLog.Name, Never);
         Assert.DoesNotContain("00000000.wal", await test.Disk.ListFilesAsync($"logs/{TestLog.Name}", Never));
     }
 

@@ -1,3 +1,4 @@
+using System.Text;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Errors;
 using MiniMilvus.Core.Events;
@@ -25,6 +26,25 @@ public sealed class MetadataTests
 
         var record = (await Writer("second").GetLogAsync(Log, Never)).Record;
         Assert.Equal((5, "first"), (record.Epoch, record.WriterId));
+    }
+
+    [Fact]
+    public void A_record_says_its_version_and_a_newer_one_is_refused_by_it()
+    {
+        var written = Encoding.UTF8.GetString(RecordJson.Write(new LogRecord(3, "w", 1, 2, false)));
+        Assert.StartsWith("{\"version\":1,", written, StringComparison.Ordinal);
+        var older = Encoding.UTF8.GetBytes(written.Replace("\"version\":1,", "", StringComparison.Ordinal));
+        Assert.Equal(new LogRecord(3, "w", 1, 2, false), RecordJson.ReadLog("here", older));
+
+        Refused("{\"version\":2,\"epoch\":3,\"writerId\":\"w\",\"truncatedSegment\":0,\"truncatedEntry\":0,\"deleted\":false}", bytes => RecordJson.ReadLog("here", bytes));
+        Refused("{\"version\":2,\"number\":3,\"state\":\"Active\",\"lastEntry\":-1,\"epoch\":1,\"writerId\":\"w\"}", bytes => RecordJson.ReadSegment("here", bytes));
+        Refused("{\"version\":2,\"epoch\":3,\"writerId\":\"w\",\"taken\":1,\"segment\":0,\"entries\":0,\"blocks\":0}", bytes => LockJson.Read("here", bytes));
+
+        static void Refused(string json, Func<byte[], object> read)
+        {
+            var e = Assert.Throws<MiniMilvusException>(() => read(Encoding.UTF8.GetBytes(json)));
+            Assert.Equal((ErrorKind.Corrupted, "metadata here: expected a record of version 1 to 1, found version 2"), (e.Kind, e.Message));
+        }
     }
 
     [Fact]

@@ -25,7 +25,7 @@ internal sealed class TestLog : IAsyncDisposable
 
     public static WoodpeckerOptions Small => new()
     {
-        PreallocateBytesFirst = 4096, PreallocateBytesMax = 64 * 1024, DiskUsedFractionMax = 1, DiskFreeBytesMin = 0,
+        PreallocateBytesFirst = 4096, PreallocateBytesMax = 64 * 1024, RetentionTime = TimeSpan.Zero, CollectionPause = TimeSpan.Zero, DiskUsedFractionMax = 1, DiskFreeBytesMin = 0,
         ForeignPollInterval = TimeSpan.FromMilliseconds(5), ForeignPollsPerMetadataLook = 3, SyncIntervalMax = TimeSpan.Zero, CompactsSegments = false,
     };
 

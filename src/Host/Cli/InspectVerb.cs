@@ -64,6 +64,14 @@ internal static class InspectVerb
         await output.WriteLineAsync(string.Create(
             CultureInfo.InvariantCulture,
             $"log {log.Name}: {log.Segments.Count} segments, {log.FileBytes} bytes, epoch {Known(log.Epoch)}, truncated until {Known(log.TruncatedUntil)}, confirmed at least until {log.Confirmed}{(log.LockTerm is { } term ? $", lock of term {term}" : "")}{(log.IsDeleted ? ", being deleted" : "")}"));
+        var waiting = log.Segments.Where(s => s.TruncatedAt is not null).ToList();
+        if (waiting.Count > 0)
+        {
+            await output.WriteLineAsync(string.Create(
+                CultureInfo.InvariantCulture,
+                $"  not collected yet: {waiting.Count} truncated segments, {waiting.Sum(s => s.FileBytes ?? 0)} bytes, the oldest since {waiting.Min(s => s.TruncatedAt)!.Value.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z"));
+        }
+
         foreach (var problem in log.Problems)
         {
             await output.WriteLineAsync($"DAMAGED {problem}");
@@ -94,7 +102,7 @@ internal static class InspectVerb
 
         await output.WriteLineAsync(string.Create(
             CultureInfo.InvariantCulture,
-            $"  segment {segment.Number}: {segment.State ?? (totals.HasFooter ? "finished" : "open")}, {Known(segment.FileBytes)} bytes, {totals.Blocks} blocks, {totals.Entries} entries {totals.Range}, {(payloads ? "checksums" : "headers' checksums")} {(totals.Damages > 0 ? "DO NOT HOLD" : "hold")}{(totals.Torn > 0 ? ", torn tail" : "")}"));
+            $"  segment {segment.Number}: {segment.State ?? (totals.HasFooter ? "finished" : "open")}{(segment.TruncatedAt is { } at ? $" at {at.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z" : "")}, {Known(segment.FileBytes)} bytes, {totals.Blocks} blocks, {totals.Entries} entries {totals.Range}, {(payloads ? "checksums" : "headers' checksums")} {(totals.Damages > 0 ? "DO NOT HOLD" : "hold")}{(totals.Torn > 0 ? ", torn tail" : "")}"));
         return totals;
     }
 

@@ -140,6 +140,7 @@ internal sealed class Examination(HostOptions options, TimeProvider time)
             if (!log.IsDeleted)
             {
                 Add(options.StorageType == StorageType.Remote ? CompactionFindings.Of(log, options.Woodpecker) : null);
+                Add(CollectionFindings.Of(log, options.Woodpecker, _isUp, time.GetUtcNow()));
                 _findings.Add(TruncationFindings.Of(log, catalog, known, _isUp, options.StreamingNode.BacklogBytesMax));
             }
         }

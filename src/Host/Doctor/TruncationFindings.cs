@@ -22,23 +22,21 @@ internal static class TruncationFindings
     {
         var what = $"truncation of {log.Name}";
         var consumers = Shards(log, catalog).Concat(Readers(log, catalog, known, isUp)).ToList();
-        var left = log.Segments.SkipLast(1).Count(s => s.FileBytes is not null && s.End is { } end && end <= (log.TruncatedUntil ?? LogPosition.Beginning));
-        var rest = left > 0 ? $"; {left} truncated segments are still there, for a reader in the owner's process or until the next truncation" : "";
         if (consumers.Count == 0)
         {
-            return Finding.Ok(what, $"nobody reads it; truncated until {log.TruncatedUntil}, confirmed at least until {log.Confirmed}{rest}");
+            return Finding.Ok(what, $"nobody reads it; truncated until {log.TruncatedUntil}, confirmed at least until {log.Confirmed}");
         }
 
         var lowest = consumers.MinBy(c => c.Position)!;
         if (lowest.Position >= log.Confirmed)
         {
-            return Finding.Ok(what, $"nothing holds it: every consumer has come to {lowest.Position}, all that is known to be confirmed{rest}");
+            return Finding.Ok(what, $"nothing holds it: every consumer has come to {lowest.Position}, all that is known to be confirmed");
         }
 
         // A segment goes whole, and the newest never.
         var held = log.Segments.SkipLast(1).Where(s => s.FileBytes is not null && s.Number >= lowest.Position.Segment).ToList();
         var bytes = held.Sum(s => s.FileBytes ?? 0) + (log.Segments.Count > 0 ? log.Segments[^1].FileBytes ?? 0 : 0);
-        var found = $"held at {lowest.Position} of {log.Confirmed} by {lowest.Name}, {lowest.Why}: {Segments(held.Count)}, {FindingText.Bytes(bytes)}{rest}";
+        var found = $"held at {lowest.Position} of {log.Confirmed} by {lowest.Name}, {lowest.Why}: {Segments(held.Count)}, {FindingText.Bytes(bytes)}";
         return bytes >= backlogBytesMax
             ? Finding.Problem(what, found, $"less than {FindingText.Bytes(backlogBytesMax)}, where appends are refused", lowest.Advice)
             : bytes >= backlogBytesMax / 2

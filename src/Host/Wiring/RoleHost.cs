@@ -105,7 +105,7 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
         var stores = new Stores(options, _time, _stations, _owned, e => StopFor("metadata store", e));
         _meta = await stores.OpenMetaAsync(() => new RemoteMetaStore(Connect(options.CoordinatorAddress)), ct);
         _objects = await stores.OpenObjectsAsync(ct);
-        _woodpecker = await stores.OpenLogAsync(_meta, _objects, ct);
+        _woodpecker = await stores.OpenLogAsync(_meta, _objects, logs.CreateLogger("MiniMilvus.Woodpecker"), ct);
         _catalog = new CatalogView(_meta, _time);
     }
 

@@ -61,13 +61,13 @@ internal sealed class Stores(HostOptions options, TimeProvider time, IStationSin
         return counting;
     }
 
-    public async Task<IWoodpecker> OpenLogAsync(IMetaStore meta, IObjectStore objects, CancellationToken ct)
+    public async Task<IWoodpecker> OpenLogAsync(IMetaStore meta, IObjectStore objects, ILogger logger, CancellationToken ct)
     {
         IWoodpecker log;
         if (options.StorageType == StorageType.Remote)
         {
             var fence = _probed is null ? await ObjectFences.FindFenceAsync(meta, ct) : await ObjectFences.DecideAsync(meta, _probed, ct);
-            log = new ObjectWoodpecker(objects, meta, options.Woodpecker, time, stations, Self, fence ?? ObjectFence.ConditionalPut);
+            log = new ObjectWoodpecker(objects, meta, options.Woodpecker, time, stations, Self, fence ?? ObjectFence.ConditionalPut, logger);
         }
         else
         {
@@ -76,7 +76,7 @@ internal sealed class Stores(HostOptions options, TimeProvider time, IStationSin
                 belongings.Add(FolderLock.Acquire(Path.Combine(Path.GetFullPath(options.DataFolder), "logs")));
             }
 
-            log = new LocalWoodpecker(_disk!, meta, options.Woodpecker, time, stations, Self);
+            log = new LocalWoodpecker(_disk!, meta, options.Woodpecker, time, stations, Self, logger);
         }
 
         belongings.Add(log);

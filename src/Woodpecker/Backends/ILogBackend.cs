@@ -46,6 +46,12 @@ internal interface ILogBackend : IAsyncDisposable
     /// <summary>Absent is fine.</summary>
     ValueTask DeleteSegmentAsync(string log, long segment, CancellationToken ct);
 
+    /// <summary>The bytes that are kept of a segment; 0 when there are none.</summary>
+    ValueTask<long> MeasureSegmentAsync(string log, long segment, CancellationToken ct);
+
+    /// <summary>Segments below a number that anything is kept of, whether metadata knows them or not, in order.</summary>
+    ValueTask<IReadOnlyList<long>> ListSegmentsAsync(string log, long below, CancellationToken ct);
+
     /// <summary>Removes whatever is left of a log, after shutting its writer out. Absent is fine.</summary>
     ValueTask DeleteLogAsync(string log, CancellationToken ct);
 }

@@ -45,6 +45,9 @@ public sealed record SegmentInspection(long Number, string? State, LogPosition? 
 
     /// <summary>Sealed, and nothing is left of the blocks that the sealed form was made of.</summary>
     public bool IsSwept { get; init; }
+
+    /// <summary>Since when it is truncated and waits for its collection; null when it is not, or when metadata does not say.</summary>
+    public DateTimeOffset? TruncatedAt { get; init; }
 }
 
 /// <summary>A log before its blocks are read. What only metadata knows is null without it.</summary>

@@ -1,4 +1,3 @@
-using System.Globalization;
 using MiniMilvus.Core;
 using MiniMilvus.Storage.Disk;
 using MiniMilvus.Woodpecker.Local;
@@ -20,8 +19,7 @@ internal sealed class LocalPlace(IDisk disk) : ILogPlace
         var files = new SortedDictionary<long, long>();
         foreach (var name in await GuardAsync($"list of log '{log}'", () => _disk.ListFilesAsync(LocalPaths.Folder(log), ct)))
         {
-            if (name.EndsWith(LocalPaths.SegmentSuffix, StringComparison.Ordinal)
-                && long.TryParse(name.AsSpan(0, name.Length - LocalPaths.SegmentSuffix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+            if (LocalPaths.ParseSegment(name) is { } number)
             {
                 await using var file = await OpenAsync(LocalPaths.Segment(log, number), ct);
                 if (file is not null)

@@ -147,7 +147,10 @@ public sealed class LogInspector
             var segment = records.Segments.GetValueOrDefault(number);
             var end = segment is { State: not LogSegmentState.Active } ? segment.End : (LogPosition?)null;
             confirmed = end > confirmed ? end.Value : confirmed;
-            found.Add(new SegmentInspection(number, segment?.State.ToString(), end, kept is not null && kept.TryGetValue(number, out var bytes) ? bytes : null) { SealedAs = segment?.SealedAs, IsSwept = segment?.IsSwept ?? false });
+            found.Add(new SegmentInspection(number, segment?.State.ToString(), end, kept is not null && kept.TryGetValue(number, out var bytes) ? bytes : null)
+            {
+                SealedAs = segment?.SealedAs, IsSwept = segment?.IsSwept ?? false, TruncatedAt = segment?.TruncatedAt,
+            });
         }
 
         var claimed = await ClaimedAsync(log, found, confirmed, ct);

@@ -56,6 +56,22 @@ internal sealed class LocalBackend(IDisk disk, LogMetadata metadata, WoodpeckerO
         return true;
     });
 
+    public ValueTask<long> MeasureSegmentAsync(string log, long segment, CancellationToken ct) => GuardAsync($"look at log segment {log}/{segment}", async () =>
+    {
+        try
+        {
+            await using var file = await disk.OpenAsync(LocalPaths.Segment(log, segment), DiskOpenMode.Read, ct);
+            return file.Length;
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return 0;
+        }
+    });
+
+    public ValueTask<IReadOnlyList<long>> ListSegmentsAsync(string log, long below, CancellationToken ct) => GuardAsync<IReadOnlyList<long>>(
+        $"list of log '{log}'", async () => [.. (await disk.ListFilesAsync(LocalPaths.Folder(log), ct)).Select(LocalPaths.ParseSegment).OfType<long>().Where(n => n < below).Order()]);
+
     public async ValueTask DeleteLogAsync(string log, CancellationToken ct) => await GuardAsync($"delete of log '{log}'", async () =>
     {
         var folder = LocalPaths.Folder(log);

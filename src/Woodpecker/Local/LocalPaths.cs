@@ -13,5 +13,11 @@ internal static class LocalPaths
 
     public static string Epoch(string log) => $"{Root}/{log}/EPOCH";
 
+    /// <summary>The number of the segment whose file this is; null when it is another file.</summary>
+    public static long? ParseSegment(string file) =>
+        file.EndsWith(SegmentSuffix, StringComparison.Ordinal) && long.TryParse(file.AsSpan(0, file.Length - SegmentSuffix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : null;
+
     public static string Segment(string log, long segment) => $"{Root}/{log}/{segment.ToString("D8", CultureInfo.InvariantCulture)}{SegmentSuffix}";
 }

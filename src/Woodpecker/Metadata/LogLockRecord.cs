@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using MiniMilvus.Core;
-using MiniMilvus.Core.Errors;
 
 namespace MiniMilvus.Woodpecker.Metadata;
 
@@ -10,7 +9,7 @@ namespace MiniMilvus.Woodpecker.Metadata;
 /// <paramref name="Segment"/> below <paramref name="Entries"/>, which is its first <paramref name="Blocks"/> blocks, and all segments before.
 /// </summary>
 /// <param name="Taken">The revision of the log's record when the lock was taken: with the epoch the same of no other taking, not even by the same writer of an earlier log of that name.</param>
-internal sealed record LogLockRecord(long Epoch, string WriterId, long Taken, long Segment, long Entries, long Blocks)
+internal sealed record LogLockRecord(long Epoch, string WriterId, long Taken, long Segment, long Entries, long Blocks) : DurableRecord
 {
     public static readonly LogLockRecord Free = new(0, "", 0, 0, 0, 0);
 
@@ -24,15 +23,5 @@ internal sealed partial class LockJson : JsonSerializerContext
 {
     public static byte[] Write(LogLockRecord record) => JsonSerializer.SerializeToUtf8Bytes(record, Default.LogLockRecord);
 
-    public static LogLockRecord Read(string key, ReadOnlySpan<byte> bytes)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize(bytes, Default.LogLockRecord) ?? throw new JsonException("null");
-        }
-        catch (JsonException e)
-        {
-            throw MiniMilvusException.Corrupted($"metadata {key}: expected the record of a lock, found {e.Message}", e);
-        }
-    }
+    public static LogLockRecord Read(string key, ReadOnlySpan<byte> bytes) => DurableRecord.Read(key, bytes, Default.LogLockRecord);
 }

@@ -12,6 +12,9 @@ namespace MiniMilvus.Woodpecker.Metadata;
 /// </summary>
 internal sealed partial class LogMetadata(IMetaStore store, WoodpeckerOptions options, TimeProvider time, string writerId)
 {
+    /// <summary>What a transaction takes at most.</summary>
+    private const int OperationsMax = 128;
+
     /// <summary>Called with the log's name when this process has decided the end of a segment.</summary>
     public Action<string>? SegmentEnded { get; set; }
 
@@ -44,13 +47,16 @@ internal sealed partial class LogMetadata(IMetaStore store, WoodpeckerOptions op
             ? found
             : throw MiniMilvusException.NotFound(ErrorReason.ChannelNotFound, $"log '{log}' does not exist");
 
-    public async ValueTask<IReadOnlyList<string>> ListLogsAsync(CancellationToken ct)
+    public ValueTask<IReadOnlyList<string>> ListLogsAsync(CancellationToken ct) => ListLogsAsync(isDeleted: false, ct);
+
+    /// <summary>Names of the logs that are there, or of those that are being deleted.</summary>
+    public async ValueTask<IReadOnlyList<string>> ListLogsAsync(bool isDeleted, CancellationToken ct)
     {
         var range = await store.RangeAsync(LogKeys.Logs, ct);
         var names = new List<string>();
         foreach (var entry in range.Entries)
         {
-            if (LogKeys.NameOf(entry.Key) is { } name && !RecordJson.ReadLog(entry.Key, entry.Value.Span).Deleted)
+            if (LogKeys.NameOf(entry.Key) is { } name && RecordJson.ReadLog(entry.Key, entry.Value.Span).Deleted == isDeleted)
             {
                 names.Add(name);
             }
@@ -239,14 +245,32 @@ internal sealed partial class LogMetadata(IMetaStore store, WoodpeckerOptions op
         }
     }, ct);
 
-    /// <summary>Marks a completed segment as truncated; a repeat is fine.</summary>
-    public ValueTask<bool> MarkTruncatedAsync(string log, long segment, CancellationToken ct) => RetryAsync($"truncation of log segment {log}/{segment}", async _ =>
+    /// <summary>Marks an ended segment as truncated, from now on; a repeat is fine, and keeps the first time.</summary>
+    public ValueTask<LogSegmentRecord?> MarkTruncatedAsync(string log, long segment, CancellationToken ct) => RetryAsync($"truncation of log segment {log}/{segment}", async _ =>
     {
-        while (await FindSegmentAsync(log, segment, ct) is { Record.State: LogSegmentState.Completed or LogSegmentState.Sealed } current)
+        while (true)
+        {
+            var current = await FindSegmentAsync(log, segment, ct);
+            if (current is null or { Record: { State: LogSegmentState.Truncated, TruncatedAt: not null } or { State: LogSegmentState.Active } })
+            {
+                return current?.Record;
+            }
+
+            var (key, marked) = (LogKeys.Segment(log, segment), current.Value.Record with { State = LogSegmentState.Truncated, TruncatedAt = time.GetUtcNow() });
+            if ((await store.TransactAsync([new MetaCompare.ModRevision(key, current.Value.ModRevision)], [new MetaOperation.Put(key, RecordJson.Write(marked))], ct)).Succeeded)
+            {
+                return marked;
+            }
+        }
+    }, ct);
+
+    /// <summary>The last step of a collection: the record of a truncated segment goes, and of no other (W8).</summary>
+    public ValueTask<bool> RemoveTruncatedAsync(string log, long segment, CancellationToken ct) => RetryAsync($"removal of log segment {log}/{segment}", async _ =>
+    {
+        while (await FindSegmentAsync(log, segment, ct) is { Record.State: LogSegmentState.Truncated } current)
         {
             var key = LogKeys.Segment(log, segment);
-            var marked = new MetaOperation.Put(key, RecordJson.Write(current.Record with { State = LogSegmentState.Truncated }));
-            if ((await store.TransactAsync([new MetaCompare.ModRevision(key, current.ModRevision)], [marked], ct)).Succeeded)
+            if ((await store.TransactAsync([new MetaCompare.ModRevision(key, current.ModRevision)], [new MetaOperation.Delete(key)], ct)).Succeeded)
             {
                 break;
             }
@@ -255,9 +279,14 @@ internal sealed partial class LogMetadata(IMetaStore store, WoodpeckerOptions op
         return true;
     }, ct);
 
-    public ValueTask<bool> RemoveSegmentAsync(string log, long segment, CancellationToken ct) => RetryAsync($"removal of log segment {log}/{segment}", async _ =>
+    /// <summary>Of a log that is being deleted.</summary>
+    public ValueTask<bool> RemoveSegmentsAsync(string log, CancellationToken ct) => RetryAsync($"removal of the segments of log '{log}'", async _ =>
     {
-        await store.TransactAsync([], [new MetaOperation.Delete(LogKeys.Segment(log, segment))], ct);
+        foreach (var some in (await store.RangeAsync(LogKeys.Segments(log), ct)).Entries.Chunk(OperationsMax))
+        {
+            await store.TransactAsync([], [.. some.Select(e => (MetaOperation)new MetaOperation.Delete(e.Key))], ct);
+        }
+
         return true;
     }, ct);
 

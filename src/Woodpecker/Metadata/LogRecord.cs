@@ -1,12 +1,11 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using MiniMilvus.Core;
-using MiniMilvus.Core.Errors;
 
 namespace MiniMilvus.Woodpecker.Metadata;
 
 /// <summary>What metadata says about a log. <paramref name="Deleted"/> marks one whose files are being removed.</summary>
-internal sealed record LogRecord(long Epoch, string WriterId, long TruncatedSegment, long TruncatedEntry, bool Deleted)
+internal sealed record LogRecord(long Epoch, string WriterId, long TruncatedSegment, long TruncatedEntry, bool Deleted) : DurableRecord
 {
     [JsonIgnore]
     public LogPosition TruncatedUntil => new(TruncatedSegment, TruncatedEntry);
@@ -25,7 +24,7 @@ internal enum LogSegmentState
 }
 
 /// <summary>What metadata says about a log segment. <paramref name="LastEntry"/> is decided by the step to Completed (W4), −1 when it is empty.</summary>
-internal sealed record LogSegmentRecord(long Number, LogSegmentState State, long LastEntry, long Epoch, string WriterId)
+internal sealed record LogSegmentRecord(long Number, LogSegmentState State, long LastEntry, long Epoch, string WriterId) : DurableRecord
 {
     /// <summary>The exclusive end; meaningful unless Active.</summary>
     [JsonIgnore]
@@ -42,6 +41,10 @@ internal sealed record LogSegmentRecord(long Number, LogSegmentState State, long
     /// <summary>Nothing is left of the blocks that the sealed form was made of.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool IsSwept { get; init; }
+
+    /// <summary>When it became Truncated, by the clock of who did it: from then on the retention time counts (W12). Records of before carry none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? TruncatedAt { get; init; }
 }
 
 /// <summary>A record with the revision to compare when it is replaced.</summary>
@@ -56,19 +59,7 @@ internal sealed partial class RecordJson : JsonSerializerContext
 
     public static byte[] Write(LogSegmentRecord record) => JsonSerializer.SerializeToUtf8Bytes(record, Default.LogSegmentRecord);
 
-    public static LogRecord ReadLog(string key, ReadOnlySpan<byte> bytes) => Read(key, bytes, Default.LogRecord);
+    public static LogRecord ReadLog(string key, ReadOnlySpan<byte> bytes) => DurableRecord.Read(key, bytes, Default.LogRecord);
 
-    public static LogSegmentRecord ReadSegment(string key, ReadOnlySpan<byte> bytes) => Read(key, bytes, Default.LogSegmentRecord);
-
-    private static T Read<T>(string key, ReadOnlySpan<byte> bytes, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type) where T : class
-    {
-        try
-        {
-            return JsonSerializer.Deserialize(bytes, type) ?? throw MiniMilvusException.Corrupted($"metadata {key}: expected a record, found null");
-        }
-        catch (JsonException e)
-        {
-            throw MiniMilvusException.Corrupted($"metadata {key}: {e.Message}", e);
-        }
-    }
+    public static LogSegmentRecord ReadSegment(string key, ReadOnlySpan<byte> bytes) => DurableRecord.Read(key, bytes, Default.LogSegmentRecord);
 }

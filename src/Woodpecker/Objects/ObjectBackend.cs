@@ -139,6 +139,37 @@ internal sealed class ObjectBackend : ILogBackend
 
     public ValueTask DeleteSegmentAsync(string log, long segment, CancellationToken ct) => _objects.DeleteAllAsync(ObjectPaths.Segment(log, segment), ct);
 
+    public async ValueTask<long> MeasureSegmentAsync(string log, long segment, CancellationToken ct)
+    {
+        var bytes = 0L;
+        await foreach (var info in _store.ListAsync(ObjectPaths.Segment(log, segment), ct))
+        {
+            bytes += info.Bytes;
+        }
+
+        return bytes;
+    }
+
+    /// <summary>Keys come in the order of the segments' numbers, so this ends at the first that is not below.</summary>
+    public async ValueTask<IReadOnlyList<long>> ListSegmentsAsync(string log, long below, CancellationToken ct)
+    {
+        var found = new List<long>();
+        await foreach (var info in _store.ListAsync(ObjectPaths.Log(log), ct))
+        {
+            if (ObjectPaths.ParseSegment(info.Key) is { } number && (found.Count == 0 || found[^1] != number))
+            {
+                if (number >= below)
+                {
+                    break;
+                }
+
+                found.Add(number);
+            }
+        }
+
+        return found;
+    }
+
     public async ValueTask DeleteLogAsync(string log, CancellationToken ct)
     {
         if (_lock is not null)

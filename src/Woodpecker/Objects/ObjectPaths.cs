@@ -15,6 +15,9 @@ internal static class ObjectPaths
 
     public static string Block(string log, long segment, long block) => string.Create(CultureInfo.InvariantCulture, $"logs/{log}/{segment:D8}/{block:D8}");
 
+    /// <summary>The segment that a key below it belongs to; null when it belongs to none.</summary>
+    public static long? ParseSegment(string key) => key.Split('/', 4) is ["logs", _, { Length: >= 8 } segment, _] ? Parse(segment) : null;
+
     /// <summary>The sealed form of a segment. <paramref name="copy"/> is a name that no other try to seal it has, or had in another life of the log.</summary>
     public static string Sealed(string log, long segment, string copy) => $"{Segment(log, segment)}{SealedPrefix}{copy}/";
 

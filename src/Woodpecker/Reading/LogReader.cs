@@ -8,7 +8,8 @@ using MiniMilvus.Woodpecker.Metadata;
 namespace MiniMilvus.Woodpecker.Reading;
 
 /// <summary>
-/// One reading of a log. At the tail of a writer in this process blocks come from memory, woken by the ack; otherwise from the backend.
+/// One reading of a log. It begins at or above the truncation point; when that passes it, it reads on, for what it has yet to read is kept as long
+/// as it stands there (W12), and is told "truncated" where nothing is left. At the tail of a writer in this process blocks come from memory, woken by the ack; otherwise from the backend.
 /// When the writer is elsewhere, what is confirmed is learnt from the blocks themselves, from the metadata and from the caller's end.
 /// </summary>
 internal sealed class LogReader(string log, ILogBackend backend, LogMetadata metadata, LocalLogs logs, WoodpeckerOptions options, TimeProvider time) : IAsyncDisposable
@@ -206,17 +207,17 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
         }
     }
 
-    /// <summary>Whether what seems damaged went because the segment was sealed: all of it is there, in another form. What was collected under our feet is gone.</summary>
+    /// <summary>Whether what seems damaged went because the segment was sealed: all of it is there, in another form, truncated or not. What was collected under our feet is gone.</summary>
     private async ValueTask<bool> LeaveSweptAsync(SegmentCursor cursor, CancellationToken ct)
     {
-        await RequireNotTruncatedAsync(ct);
-        if (cursor.IsSealedForm || await metadata.FindSegmentAsync(log, cursor.Number, ct) is not { Record.SealedAs: not null })
+        if (!cursor.IsSealedForm && await metadata.FindSegmentAsync(log, cursor.Number, ct) is { Record.SealedAs: not null })
         {
-            return false;
+            await CloseAsync();
+            return true;
         }
 
-        await CloseAsync();
-        return true;
+        await RequireNotTruncatedAsync(ct);
+        return false;
     }
 
     /// <summary>False after a step that brought it nearer.</summary>
@@ -235,7 +236,7 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
             return false;
         }
 
-        if (found.Record.State != LogSegmentState.Truncated && await backend.OpenSegmentAsync(log, found.Record, ct) is { } reader)
+        if (await backend.OpenSegmentAsync(log, found.Record, ct) is { } reader)
         {
             _cursor = new SegmentCursor(log, found.Record, reader);
             Volatile.Write(ref _sealedSegment, _cursor.IsSealedForm ? number : -1);

@@ -18,7 +18,7 @@ public sealed class EtcdWoodpeckerTests(EtcdFixture etcd) : WoodpeckerConformanc
     protected override IMetaStore Meta => _meta!;
 
     protected override IWoodpecker Create(WoodpeckerOptions options, IStationSink stations, string writerId) =>
-        new ObjectWoodpecker(_objects, LogMeta, options, TimeProvider.System, stations, writerId);
+        new ObjectWoodpecker(_objects, LogMeta, options, Time, stations, writerId);
 
     public override async Task InitializeAsync() => _meta = await EtcdMetaStore.OpenAsync((await etcd.ServerAsync()).Options, TimeProvider.System, CancellationToken.None);
 

@@ -18,7 +18,7 @@ public sealed class LockedEtcdWoodpeckerTests(EtcdFixture etcd) : WoodpeckerConf
     protected override IMetaStore Meta => _meta!;
 
     protected override IWoodpecker Create(WoodpeckerOptions options, IStationSink stations, string writerId) =>
-        new ObjectWoodpecker(_objects, LogMeta, options, TimeProvider.System, stations, writerId, ObjectFence.Lock);
+        new ObjectWoodpecker(_objects, LogMeta, options, Time, stations, writerId, ObjectFence.Lock);
 
     public override async Task InitializeAsync() => _meta = await EtcdMetaStore.OpenAsync((await etcd.ServerAsync()).Options, TimeProvider.System, CancellationToken.None);
 

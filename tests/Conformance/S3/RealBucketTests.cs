@@ -43,7 +43,7 @@ public sealed class RealBucketWoodpeckerTests(TestBucket bucket) : WoodpeckerCon
     }
 
     protected override IWoodpecker Create(WoodpeckerOptions options, IStationSink stations, string writerId) =>
-        new ObjectWoodpecker(_objects, LogMeta, options, TimeProvider.System, stations, writerId);
+        new ObjectWoodpecker(_objects, LogMeta, options, Time, stations, writerId);
 }
 
 /// <summary>What only a real server can say.</summary>

@@ -53,5 +53,5 @@ public sealed class S3WoodpeckerOnFakeTests : WoodpeckerConformance
     }
 
     protected override IWoodpecker Create(WoodpeckerOptions options, IStationSink stations, string writerId) =>
-        new ObjectWoodpecker(_objects, LogMeta, options, TimeProvider.System, stations, writerId);
+        new ObjectWoodpecker(_objects, LogMeta, options, Time, stations, writerId);
 }

@@ -31,7 +31,7 @@ public sealed class LockedMemoryWoodpeckerTests : WoodpeckerConformance
     private readonly UnconditionalObjects _objects = new(new MemoryObjectStore());
 
     protected override IWoodpecker Create(WoodpeckerOptions options, IStationSink stations, string writerId) =>
-        new ObjectWoodpecker(_objects, LogMeta, options, TimeProvider.System, stations, writerId, ObjectFence.Lock);
+        new ObjectWoodpecker(_objects, LogMeta, options, Time, stations, writerId, ObjectFence.Lock);
 }
 
 public sealed class LockedDisorderlyWoodpeckerTests : WoodpeckerConformance
@@ -39,7 +39,7 @@ public sealed class LockedDisorderlyWoodpeckerTests : WoodpeckerConformance
     private readonly DisorderlyObjects _objects = new(new UnconditionalObjects(new MemoryObjectStore()), seed: 11, lostReplies: 0.1, failures: 0.05);
 
     protected override IWoodpecker Create(WoodpeckerOptions options, IStationSink stations, string writerId) =>
-        new ObjectWoodpecker(_objects, LogMeta, options with { ObjectAttemptsMax = 50 }, TimeProvider.System, stations, writerId, ObjectFence.Lock);
+        new ObjectWoodpecker(_objects, LogMeta, options with { ObjectAttemptsMax = 50 }, Time, stations, writerId, ObjectFence.Lock);
 }
 
 /// <summary>A server that answers 501, and the probe's own word for what follows.</summary>
@@ -67,5 +67,5 @@ public sealed class LockedS3WoodpeckerOnFakeTests : WoodpeckerConformance
     }
 
     protected override IWoodpecker Create(WoodpeckerOptions options, IStationSink stations, string writerId) =>
-        new ObjectWoodpecker(_objects, LogMeta, options, TimeProvider.System, stations, writerId, _fence);
+        new ObjectWoodpecker(_objects, LogMeta, options, Time, stations, writerId, _fence);
 }

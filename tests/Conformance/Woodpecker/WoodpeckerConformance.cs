@@ -17,6 +17,9 @@ public abstract partial class WoodpeckerConformance : IAsyncLifetime
 
     private DeafMetaStore? _deaf;
 
+    /// <summary>The clock of the processes that are started from now on.</summary>
+    protected TimeProvider Time { get; set; } = TimeProvider.System;
+
     protected virtual IMetaStore Meta { get; } = new MemoryMetaStore(TimeProvider.System);
 
     /// <summary>The metadata as the logs get it: deaf, so that every fence has to hold by itself.</summary>

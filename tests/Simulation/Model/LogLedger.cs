@@ -15,17 +15,31 @@ internal sealed class LogLedger(PChannel channel, Violations violations)
 {
     private readonly SortedList<LogPosition, Entry> _entries = [];
     private readonly SortedDictionary<SegmentId, long> _rows = [];
-    private readonly HashSet<SegmentId> _created = [];
-    private readonly HashSet<SegmentId> _flushed = [];
+    private readonly Dictionary<SegmentId, LogPosition> _created = [];
+    private readonly Dictionary<SegmentId, LogPosition> _flushed = [];
 
     public PChannel Channel => channel;
 
     public int Count => _entries.Count;
 
-    /// <summary>Rows that the log assigned to each segment whose beginning was seen (S1, S2).</summary>
+    /// <summary>Rows that the log was seen to assign to each segment (S1, S2).</summary>
     public IReadOnlyDictionary<SegmentId, long> RowsOf => _rows;
 
-    public bool SawWhole(SegmentId segment) => _created.Contains(segment) && _flushed.Contains(segment);
+    /// <summary>
+    /// Whether those are all: every entry from the segment's first to its last was shown to somebody right behind the one before it. That both ends
+    /// were seen says less: a reader may see the beginning and then no more, and when the next one begins the log may be truncated beyond
+    /// rows that were flushed and that nobody has been shown.
+    /// </summary>
+    public bool SawWhole(SegmentId segment)
+    {
+        if (!_created.TryGetValue(segment, out var created) || !_flushed.TryGetValue(segment, out var flushed))
+        {
+            return false;
+        }
+
+        var (first, last) = (_entries.IndexOfKey(created), _entries.IndexOfKey(flushed));
+        return Enumerable.Range(first + 1, Math.Max(0, last - first)).All(i => _entries.Values[i].Follows);
+    }
 
     /// <summary>A place from which a reader may start: an entry's resume position.</summary>
     public LogPosition ResumeAt(int index) => _entries.Values[index].Resume;
@@ -45,7 +59,7 @@ internal sealed class LogLedger(PChannel channel, Violations violations)
         }
         else
         {
-            _entries.Add(message.Position, new Entry(hash, message.TimeTick, message.CommitTick, message.ResumePosition));
+            _entries.Add(message.Position, new Entry(hash, message.TimeTick, message.CommitTick, message.ResumePosition, Follows: false));
             at = _entries.IndexOfKey(message.Position);
             CheckTicks(at);
             Count1(message);
@@ -54,6 +68,11 @@ internal sealed class LogLedger(PChannel channel, Violations violations)
         if (last >= 0 && at != last + 1)
         {
             violations.Add("T4 every message once, in order", $"{channel}: {message.Position} (index {at}) follows {_entries.Keys[Math.Min(last, _entries.Count - 1)]} (index {last}); another reader saw {at - last - 1} messages between");
+        }
+
+        if (last >= 0 && at == last + 1 && !_entries.Values[at].Follows)
+        {
+            _entries.SetValueAtIndex(at, _entries.Values[at] with { Follows = true });
         }
 
         if (last < 0 && from != LogPosition.Beginning && at > 0 && _entries.Keys[at - 1] >= from)
@@ -82,11 +101,11 @@ internal sealed class LogLedger(PChannel channel, Violations violations)
         switch (message.Body)
         {
             case CreateSegmentBody create:
-                _created.Add(create.Segment);
+                _created.TryAdd(create.Segment, message.Position);
                 _rows.TryAdd(create.Segment, 0);
                 break;
             case InsertBody insert:
-                if (_flushed.Contains(insert.Segment))
+                if (_flushed.ContainsKey(insert.Segment))
                 {
                     violations.Add("S1 Flush follows a segment's last row", $"{channel} {message.Position}: rows of segment {insert.Segment} after its Flush");
                 }
@@ -94,7 +113,7 @@ internal sealed class LogLedger(PChannel channel, Violations violations)
                 _rows[insert.Segment] = _rows.GetValueOrDefault(insert.Segment) + insert.Rows.Count;
                 break;
             case FlushBody flush:
-                _flushed.Add(flush.Segment);
+                _flushed.TryAdd(flush.Segment, message.Position);
                 break;
         }
     }
@@ -112,7 +131,8 @@ internal sealed class LogLedger(PChannel channel, Violations violations)
         return hash ^ message.CommitTick.Value;
     }
 
-    private readonly record struct Entry(ulong Hash, Timestamp Tick, Timestamp Commit, LogPosition Resume);
+    /// <param name="Follows">Some reader was shown it right behind the entry before it here: nothing lies between.</param>
+    private readonly record struct Entry(ulong Hash, Timestamp Tick, Timestamp Commit, LogPosition Resume, bool Follows);
 
     /// <summary>One reader's way through the log.</summary>
     public sealed class Cursor(LogLedger ledger, LogPosition from)
