@@ -33,6 +33,9 @@ internal static partial class Log
     [LoggerMessage(6008, LogLevel.Error, "graph building for segment {Segment} failed; its rows are searched exactly")]
     public static partial void GraphFailed(ILogger logger, Exception failure, SegmentId segment);
 
+    [LoggerMessage(6011, LogLevel.Error, "{Channel}: an index of segment {Segment} is not used, its rows are searched exactly until it is built anew: {Problem}")]
+    public static partial void IndexRefused(ILogger logger, VChannel channel, SegmentId segment, string problem);
+
     [LoggerMessage(6009, LogLevel.Information, "{Channel}: left")]
     public static partial void ShardStopped(ILogger logger, VChannel channel);
 

@@ -51,7 +51,7 @@ public sealed class QueryNodeRole : IQueryNode, IDisposable
         _time = time;
         _options = options;
         _logger = loggers.CreateLogger("MiniMilvus.QueryNode");
-        _parts = new ShardParts(options, _metrics, stations, new GraphBuilder(building, _metrics, _logger), new GrowingBudget(options.GrowingBytesMax), new SealedLoader(store, pool, options));
+        _parts = new ShardParts(options, _metrics, stations, new GraphBuilder(building, _metrics, _logger), new GrowingBudget(options.GrowingBytesMax), new SealedLoader(store, coordinator, pool, options, _logger));
         _positions = new ReaderPositions(coordinator, options, time, _logger);
         _gate = new GuaranteeGate(options, time, _metrics);
         _metrics.ObserveLag(() => _shards.Values.Select(s => s.Shard).OfType<Shard>()
@@ -59,6 +59,9 @@ public sealed class QueryNodeRole : IQueryNode, IDisposable
     }
 
     internal QueryNodeMetrics Metrics => _metrics;
+
+    /// <summary>Bytes of memory that sealed segments take.</summary>
+    internal long SealedBytes => _parts.Loader.Bytes;
 
     /// <summary>Follows the catalogue and keeps what is loaded there loaded here, until cancelled.</summary>
     public async Task RunAsync(CancellationToken ct)
@@ -101,13 +104,13 @@ public sealed class QueryNodeRole : IQueryNode, IDisposable
         }
 
         var at = await _gate.PassAsync(shards, request.Guarantee, ct);
-        var view = ReadView.Of(shards.Select(s => s.Take()), request.Partitions, request.IgnoreGrowing, at, record.Schema, request.Filter);
-        var search = await _pool.RunAsync(() => new VectorSearch(request, view.Cut(), field.Dim, _options.EfDefault, _scratch), ct);
+        using var view = ReadView.Of(shards, request.Partitions, request.IgnoreGrowing, at, record.Schema, request.Filter);
+        var search = await view.RunAsync(_pool, () => new VectorSearch(request, view.Cut(), field.Dim, _options.EfDefault, _scratch), ct);
         var jobs = new List<Task<(ImmutableArray<ImmutableArray<Hit>> Hits, long Distances)>>();
         for (var first = 0; first < request.QueryCount; first += _options.QueriesPerJob)
         {
             var (from, count) = (first, Math.Min(_options.QueriesPerJob, request.QueryCount - first));
-            jobs.Add(_pool.RunAsync(() => search.Run(from, count), ct));
+            jobs.Add(view.RunAsync(_pool, () => search.Run(from, count), ct));
         }
 
         var answers = await Task.WhenAll(jobs);
@@ -115,7 +118,7 @@ public sealed class QueryNodeRole : IQueryNode, IDisposable
         var distances = answers.Sum(a => a.Distances);
         _metrics.Searches.Add(1);
         _metrics.Distances.Add(distances);
-        return await _pool.RunAsync(() => Assemble(request, record.Schema, hits, at, search.Cost(distances)), ct);
+        return await view.RunAsync(_pool, () => Assemble(request, record.Schema, hits, at, search.Cost(distances)), ct);
     }
 
     public async ValueTask<RetrieveResult> RetrieveAsync(RetrieveRequest request, CancellationToken ct)
@@ -127,9 +130,9 @@ public sealed class QueryNodeRole : IQueryNode, IDisposable
         }
 
         var at = await _gate.PassAsync(shards, request.Guarantee, ct);
-        var view = ReadView.Of(shards.Select(s => s.Take()), request.Partitions, false, at, record.Schema, request.Filter);
+        using var view = ReadView.Of(shards, request.Partitions, false, at, record.Schema, request.Filter);
         _metrics.Searches.Add(1);
-        return await _pool.RunAsync(() => new Retriever(view, request, _options.RetrieveRowsMax).Run(), ct);
+        return await view.RunAsync(_pool, () => new Retriever(view, request, _options.RetrieveRowsMax).Run(), ct);
     }
 
     public ValueTask<LoadStatus> GetLoadStatusAsync(CollectionId collection, CancellationToken ct)

@@ -37,6 +37,24 @@ public sealed class SegmentCatalogTests
     }
 
     [Fact]
+    public async Task An_index_file_is_discarded_by_its_name_and_without_a_term()
+    {
+        using var world = new World();
+        var (role, collection, term) = await WithCollectionAsync(world);
+        await role.CommitAsync(Flush(collection, term, 10), default);
+        var segment = (await SegmentAsync(world, collection))!.Id;
+        await role.CommitAsync(new CommitIndex(collection.Channels[0], term, segment, new SegmentIndexRecord(5, new FieldId(101), "new", 1)), default);
+        var discard = new DiscardIndex(collection.Channels[0], default, segment, collection.Id, 5, "old");
+        await role.CommitAsync(discard, default);
+        await role.CommitAsync(discard with { IndexId = 6, Path = "new" }, default);
+        Assert.Equal("new", Assert.Single((await SegmentAsync(world, collection))!.Indexes).Path);
+        await role.CommitAsync(discard with { Path = "new" }, default);
+        await role.CommitAsync(discard with { Path = "new" }, default);
+        Assert.Empty((await SegmentAsync(world, collection))!.Indexes);
+        await role.CommitAsync(discard with { Segment = new SegmentId(999) }, default);
+    }
+
+    [Fact]
     public async Task A_stale_data_node_commits_nothing()
     {
         using var world = new World();

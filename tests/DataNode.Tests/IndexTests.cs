@@ -8,6 +8,8 @@ using MiniMilvus.DataNode.Indexing;
 using MiniMilvus.DataNode.Tests.Support;
 using MiniMilvus.Index.Distances;
 using MiniMilvus.Index.Hnsw;
+using MiniMilvus.Index.Ranking;
+using MiniMilvus.Index.Sealed;
 using MiniMilvus.Index.Vectors;
 using MiniMilvus.Storage.Catalog;
 using MiniMilvus.Storage.Segments;
@@ -42,14 +44,15 @@ public sealed class IndexTests
         var record = (await world.UntilAsync(s => s.FindSegment(new CollectionId(10), segment)?.Indexes.IsEmpty == false)).FindSegment(new CollectionId(10), segment)!;
 
         var index = Assert.Single(record.Indexes);
-        var bytes = await IndexFile.ReadAsync(world.Objects, index.Path, index.IndexId, CancellationToken.None);
         var reader = await SegmentReader.OpenAsync(world.Objects, record.ManifestPath, CancellationToken.None);
         var vectors = (FloatVectorColumn)await reader.ReadColumnAsync(FakeLog.Vector, CancellationToken.None);
-        var graph = HnswGraph.Read(bytes.Span, new ContiguousVectors(new VectorSpace(MetricType.L2, 8), vectors.Values));
-        Assert.Equal(8, graph.Options.M);
-        Assert.Equal(64, graph.Options.EfConstruction);
+        var (content, view) = await IndexFile.ViewAsync(world.Objects, index.Path, index.IndexId, reader.Indexed(FakeLog.Vector), CancellationToken.None);
+        using var graph = SealedGraph.Open(content, new ContiguousVectors(new VectorSpace(MetricType.L2, 8), vectors.Values));
+        Assert.Equal(8, graph.M);
+        Assert.Equal(64, graph.EfConstruction);
         Assert.Equal(1000, graph.Count);
         Assert.InRange(Recall(graph, vectors), 0.95, 1.0);
+        view.Dispose();
         Assert.Contains(world.Events, e => e.Station == Station.IndexBuilt && e.Count == 1000);
     }
 
@@ -72,6 +75,23 @@ public sealed class IndexTests
     }
 
     [Fact]
+    public async Task An_index_file_that_was_discarded_is_built_again_under_another_name()
+    {
+        await using var world = new World();
+        await using var node = world.Start();
+        var shard = await world.CreateCollectionAsync(10, Hnsw);
+        var segment = await world.CreateSegmentAsync(shard);
+        world.Log.Append(shard, World.Insert(shard, segment, 1, 2, 3));
+        await world.ManualFlushAsync(shard, segment);
+        var record = (await world.UntilAsync(s => s.FindSegment(new CollectionId(10), segment)?.Indexes.IsEmpty == false)).FindSegment(new CollectionId(10), segment)!;
+
+        await world.Coordinator.PutAsync(CatalogKeys.Segment(record.Collection, record.Id), CatalogCodec.Encode(record with { Indexes = [] }));
+
+        var again = await world.UntilAsync(s => s.FindSegment(record.Collection, segment)!.Indexes is [{ } built] && built.Path != record.Indexes[0].Path);
+        await IndexFile.ViewAsync(world.Objects, again.FindSegment(record.Collection, segment)!.Indexes[0].Path, Hnsw.Id, null, CancellationToken.None);
+    }
+
+    [Fact]
     public void Flat_and_scalar_indexes_need_no_file()
     {
         Assert.True(IndexPlan.IsGraph(World.Schema, Hnsw));
@@ -80,7 +100,7 @@ public sealed class IndexTests
         Assert.False(IndexPlan.IsGraph(World.Schema, Hnsw with { Field = FakeLog.Key, IndexType = "INVERTED" }));
     }
 
-    private static double Recall(HnswGraph graph, FloatVectorColumn vectors)
+    private static double Recall(SealedGraph graph, FloatVectorColumn vectors)
     {
         var random = new Random(5);
         var (found, wanted) = (0, 0);
@@ -88,7 +108,9 @@ public sealed class IndexTests
         {
             var query = Enumerable.Range(0, 8).Select(_ => (float)random.NextDouble()).ToArray();
             var stats = default(SearchStats);
-            var near = graph.Search(query, 10, 64, null, new HnswScratchPool(), ref stats).Select(x => (int)x.Key).ToHashSet();
+            var neighbours = new Neighbor[10];
+            graph.Search(query, new HnswSearch(10, 64), new HnswScratchPool(), neighbours, ref stats);
+            var near = neighbours.Select(x => (int)x.Key).ToHashSet();
             var truth = Enumerable.Range(0, vectors.Count).OrderBy(r => L2(query, vectors.Row(r))).Take(10);
             found += truth.Count(near.Contains);
             wanted += 10;

@@ -18,6 +18,6 @@ internal static class BareShard
         var metrics = new QueryNodeMetrics();
         return new Shard(channel, () => World.Schema, _ => MetricType.L2, new ShardParts(
             options, metrics, NoStations.Instance, new GraphBuilder(new TestPool(), metrics, NullLogger.Instance), new GrowingBudget(options.GrowingBytesMax),
-            new SealedLoader(new MemoryObjectStore(), new TestPool(), options)));
+            new SealedLoader(new MemoryObjectStore(), new FakeCoordinator(), new TestPool(), options, NullLogger.Instance)));
     }
 }

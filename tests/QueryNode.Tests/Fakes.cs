@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
@@ -215,7 +216,24 @@ internal sealed class FakeLog : ILogReader
 /// <summary>Runs work on the thread pool; can be held back.</summary>
 internal sealed class TestPool : IComputePool
 {
-    public Task<T> RunAsync<T>(Func<T> work, CancellationToken ct) => Task.Run(work, ct);
+    private readonly TaskCompletionSource _arrived = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>While set, jobs wait for it before they begin.</summary>
+    public TaskCompletionSource? Gate { get; set; }
+
+    /// <summary>Completes when a job waits at the gate.</summary>
+    public Task Arrived => _arrived.Task;
+
+    public async Task<T> RunAsync<T>(Func<T> work, CancellationToken ct)
+    {
+        if (Gate is { } gate)
+        {
+            _arrived.TrySetResult();
+            await gate.Task;
+        }
+
+        return await Task.Run(work, ct);
+    }
 }
 
 internal sealed class FakeCoordinator : ICoordinator
@@ -224,7 +242,14 @@ internal sealed class FakeCoordinator : ICoordinator
 
     public ValueTask<long> ExecuteAsync(DdlCommand command, CancellationToken ct) => throw new NotSupportedException();
 
-    public ValueTask CommitAsync(SegmentCommit commit, CancellationToken ct) => throw new NotSupportedException();
+    /// <summary>What nodes asked to be committed. Nothing is.</summary>
+    public ConcurrentQueue<SegmentCommit> Commits { get; } = [];
+
+    public ValueTask CommitAsync(SegmentCommit commit, CancellationToken ct)
+    {
+        Commits.Enqueue(commit);
+        return ValueTask.CompletedTask;
+    }
 
     public ValueTask<long> RegisterAsync(string role, string address, CancellationToken ct) => ValueTask.FromResult(7L);
 

@@ -41,6 +41,7 @@ internal sealed class World : IAsyncDisposable
     {
         Options = (options ?? new QueryNodeOptions()) with { LoadWait = loadWait };
         _meta = new MemoryMetaStore(Time);
+        Files = new WatchedObjects(Objects);
         Catalog = new CatalogView(_meta, Time);
         Channels = [.. Enumerable.Range(0, shards).Select(i => VChannel.Of(s_pchannel, Collection, i))];
         Base = (ulong)Time.GetUtcNow().ToUnixTimeMilliseconds() << Timestamp.LogicalBits;
@@ -52,6 +53,10 @@ internal sealed class World : IAsyncDisposable
     public ManualTime Time { get; } = new();
     public FakeLog Log { get; } = new();
     public MemoryObjectStore Objects { get; } = new();
+    /// <summary>The objects as the node sees them.</summary>
+    public WatchedObjects Files { get; }
+    /// <summary>Where the node searches and loads.</summary>
+    public TestPool Pool { get; } = new();
     public CatalogView Catalog { get; }
     public FakeCoordinator Coordinator { get; } = new();
     public Journal Journal { get; private set; } = new();
@@ -108,7 +113,7 @@ internal sealed class World : IAsyncDisposable
     public QueryNodeRole NewNode()
     {
         Journal = new Journal();
-        return new QueryNodeRole(Log, Catalog, Objects, Coordinator, new TestPool(), new TestPool(), Time, NoStations.Instance, Journal, Options);
+        return new QueryNodeRole(Log, Catalog, Files, Coordinator, Pool, new TestPool(), Time, NoStations.Instance, Journal, Options);
     }
 
     public Task RunNode(QueryNodeRole node) => node.RunAsync(_stop.Token);
@@ -189,17 +194,26 @@ internal sealed class World : IAsyncDisposable
         return record;
     }
 
-    public async Task IndexAsync(SegmentRecord record)
+    /// <summary>Builds a segment's index, writes its file and commits it.</summary>
+    /// <param name="damage">What becomes of the file's bytes; null = there is no file.</param>
+    public async Task<string> IndexAsync(SegmentRecord record, bool quantize = false, long attempt = 1, Func<byte[], byte[]?>? damage = null, bool isOld = false, SegmentId? of = null)
     {
         var reader = await SegmentReader.OpenAsync(Objects, record.ManifestPath, default);
         var column = (FloatVectorColumn)await reader.ReadColumnAsync(Vector, default);
         var graph = HnswGraph.Build(new ContiguousVectors(new VectorSpace(MetricType.L2, Dim), column.Values), new HnswOptions(), default);
-        var bytes = new ArrayBufferWriter<byte>();
-        graph.WriteTo(bytes);
-        var path = ObjectPaths.IndexFile(Collection, record.Partition, record.Id, 9, 1);
-        var length = await IndexFile.WriteAsync(Objects, path, 9, new ReadOnlySequence<byte>(bytes.WrittenMemory), default);
-        var indexed = record with { Indexes = [new SegmentIndexRecord(9, Vector, path, length)] };
+        var old = new ArrayBufferWriter<byte>();
+        graph.WriteTo(old);
+        var content = new ReadOnlySequence<byte>(isOld ? old.WrittenMemory : graph.Seal(quantize));
+        var path = ObjectPaths.IndexFile(Collection, record.Partition, record.Id, 9, attempt);
+        var file = IndexFile.Encode(9, reader.Indexed(Vector) with { Segment = of ?? record.Id }, content).ToArray();
+        if ((damage is null ? file : damage(file)) is { } bytes)
+        {
+            await Objects.PutAsync(path, new ReadOnlySequence<byte>(bytes), PutCondition.Always, default);
+        }
+
+        var indexed = record with { Indexes = [new SegmentIndexRecord(9, Vector, path, file.Length)] };
         await PutAsync(CatalogKeys.Segment(Collection, record.Id), CatalogCodec.Encode(indexed));
+        return path;
     }
 
     public async Task CheckpointAsync(LogPosition position, ulong tick, int shard = 0) => await PutAsync(

@@ -57,6 +57,11 @@ internal sealed class SegmentCatalog(IMetaStore meta, Action<PChannel, Term> req
                 await CommitIndexAsync(index, ct);
                 Log.SegmentCommitted(logger, index.Segment, "index");
                 break;
+            case DiscardIndex discard:
+                await UpdateSegmentAsync(discard.Collection, discard.Segment, [], stored =>
+                    stored?.Indexes.FirstOrDefault(i => i.IndexId == discard.IndexId && i.Path == discard.Path) is { } named ? stored with { Indexes = stored.Indexes.Remove(named) } : stored, ct);
+                Log.SegmentCommitted(logger, discard.Segment, "an index discarded");
+                break;
             case CommitDeletes deletes:
                 await PutAsync(commit, CatalogKeys.DeleteFile(deletes.File.Collection, deletes.Channel, deletes.File.Id),
                     stored => stored is null ? CatalogCodec.Encode(deletes.File) : default(ReadOnlyMemory<byte>?), ct);

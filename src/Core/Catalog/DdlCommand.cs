@@ -58,6 +58,7 @@ public sealed record ReleaseCollection(string Database, string Name) : DdlComman
 [JsonDerivedType(typeof(CommitFlush), "commitFlush")]
 [JsonDerivedType(typeof(CommitDeletes), "commitDeletes")]
 [JsonDerivedType(typeof(CommitIndex), "commitIndex")]
+[JsonDerivedType(typeof(DiscardIndex), "discardIndex")]
 [JsonDerivedType(typeof(AdvanceCheckpoint), "advanceCheckpoint")]
 public abstract record SegmentCommit(VChannel Channel, Term Term);
 
@@ -70,6 +71,12 @@ public sealed record CommitFlush(VChannel Channel, Term Term, SegmentRecord Segm
 public sealed record CommitDeletes(VChannel Channel, Term Term, DeleteFileRecord File) : SegmentCommit(Channel, Term);
 
 public sealed record CommitIndex(VChannel Channel, Term Term, SegmentId Segment, SegmentIndexRecord Index) : SegmentCommit(Channel, Term);
+
+/// <summary>
+/// By whoever found an index file missing or damaged: the segment's record no longer names it, so that the data node builds another. Needs no
+/// term, for nothing is lost by it and a file of another name stays.
+/// </summary>
+public sealed record DiscardIndex(VChannel Channel, Term Term, SegmentId Segment, CollectionId Collection, long IndexId, string Path) : SegmentCommit(Channel, Term);
 
 public sealed record AdvanceCheckpoint(VChannel Channel, Term Term, LogPosition Position, Time.Timestamp Tick) : SegmentCommit(Channel, Term);
 

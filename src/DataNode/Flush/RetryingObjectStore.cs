@@ -1,5 +1,6 @@
 using System.Buffers;
 using MiniMilvus.DataNode.Channels;
+using MiniMilvus.Storage.Disk;
 using MiniMilvus.Storage.Objects;
 
 namespace MiniMilvus.DataNode.Flush;
@@ -12,6 +13,8 @@ internal sealed class RetryingObjectStore(IObjectStore store, Retry retry) : IOb
 
     public ValueTask<ReadOnlyMemory<byte>> GetAsync(string key, CancellationToken ct) =>
         retry.RunAsync($"get {key}", token => store.GetAsync(key, token), ct);
+
+    public ValueTask<FileView> ViewAsync(string key, CancellationToken ct) => retry.RunAsync($"get {key}", token => store.ViewAsync(key, token), ct);
 
     public ValueTask<ReadOnlyMemory<byte>> GetRangeAsync(string key, long offset, long bytes, CancellationToken ct) =>
         retry.RunAsync($"get {key}", token => store.GetRangeAsync(key, offset, bytes, token), ct);

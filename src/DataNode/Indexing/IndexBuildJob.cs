@@ -25,15 +25,21 @@ internal sealed class IndexBuildJob(CatalogView catalog, IObjectStore objects, I
         try
         {
             var reader = await SegmentReader.OpenAsync(objects, segment.ManifestPath, ct);
-            if (await reader.ReadColumnAsync(index.Field, ct) is not FloatVectorColumn vectors)
+            var (vectors, view) = await reader.ViewVectorsAsync(index.Field, ct);
+            byte[] graph;
+            try
             {
-                throw MiniMilvusException.Corrupted($"{segment.ManifestPath}: expected float vectors in field {index.Field}");
+                graph = await compute.RunAsync(() => Build(vectors, index, ct), ct);
+            }
+            finally
+            {
+                // The pool ends a job that has begun before its task ends, so nothing reads the vectors any more.
+                view.Dispose();
             }
 
-            var graph = await compute.RunAsync(() => Build(vectors, index, ct), ct);
             var attempt = await lease.AllocateIdAsync(ct);
             var path = ObjectPaths.IndexFile(segment.Collection, segment.Partition, segment.Id, index.Id, attempt);
-            var bytes = await IndexFile.WriteAsync(objects, path, index.Id, new ReadOnlySequence<byte>(graph), ct);
+            var bytes = await IndexFile.WriteAsync(objects, path, index.Id, reader.Indexed(index.Field), new ReadOnlySequence<byte>(graph), ct);
             await lease.CommitAsync(new CommitIndex(segment.Channel, lease.Term, segment.Id, new SegmentIndexRecord(index.Id, index.Field, path, bytes)), ct);
             Log.IndexBuilt(log, segment.Id, index.Id, vectors.Count, bytes);
             metrics.IndexBuilt(time.GetElapsedTime(began));
@@ -58,12 +64,9 @@ internal sealed class IndexBuildJob(CatalogView catalog, IObjectStore objects, I
         }
     }
 
-    private static ReadOnlyMemory<byte> Build(FloatVectorColumn vectors, IndexRecord index, CancellationToken ct)
+    private static byte[] Build(FloatVectorColumn vectors, IndexRecord index, CancellationToken ct)
     {
         var source = new ContiguousVectors(new VectorSpace(index.Metric, vectors.Dim), vectors.Values);
-        var graph = HnswGraph.Build(source, IndexPlan.Options(index), ct);
-        var bytes = new ArrayBufferWriter<byte>();
-        graph.WriteTo(bytes);
-        return bytes.WrittenMemory;
+        return HnswGraph.Build(source, IndexPlan.Options(index), ct).Seal();
     }
 }

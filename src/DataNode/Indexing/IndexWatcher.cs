@@ -15,9 +15,6 @@ internal sealed record MissingIndex(ChannelLease Lease, CollectionRecord Collect
 /// </summary>
 internal sealed class IndexWatcher(CatalogView catalog, IReadOnlyList<ChannelLease> leases, IndexBuildJob build, Retry retry, DataNodeOptions options)
 {
-    // Built, or no longer wanted; kept until the catalogue shows the same.
-    private readonly HashSet<(SegmentId, long)> _settled = [];
-
     public async Task RunAsync(CancellationToken ct)
     {
         await retry.RunAsync("reading the catalogue", token => catalog.RefreshAsync(token), ct);
@@ -34,11 +31,10 @@ internal sealed class IndexWatcher(CatalogView catalog, IReadOnlyList<ChannelLea
                 }
 
                 var missing = Missing(catalog.Current).ToList();
-                _settled.IntersectWith(missing.Select(m => (m.Segment.Id, m.Index.Id)));
                 foreach (var one in missing)
                 {
                     var key = (one.Segment.Id, one.Index.Id);
-                    if (running.Count < options.IndexConcurrency && !_settled.Contains(key) && !running.ContainsKey(key))
+                    if (running.Count < options.IndexConcurrency && !running.ContainsKey(key))
                     {
                         running.Add(key, BuildAsync(one, stop.Token));
                     }
@@ -55,7 +51,6 @@ internal sealed class IndexWatcher(CatalogView catalog, IReadOnlyList<ChannelLea
                 {
                     running.Remove(key);
                     await task;
-                    _settled.Add(key);
                 }
             }
         }
@@ -87,6 +82,9 @@ internal sealed class IndexWatcher(CatalogView catalog, IReadOnlyList<ChannelLea
         {
             using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, missing.Lease.Lost);
             await build.BuildAsync(missing, either.Token);
+
+            // The picture shows it as built or unwanted now. If it is missing still, somebody has found the new file bad already.
+            await retry.RunAsync("reading the catalogue", catalog.RefreshAsync, either.Token);
         }
         catch (MiniMilvusException e) when (e.Kind == ErrorKind.Fenced)
         {

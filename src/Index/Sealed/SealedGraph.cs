@@ -53,6 +53,9 @@ public sealed unsafe class SealedGraph : VectorIndex, IDisposable
     /// <summary>Neighbours of a row on the upper levels.</summary>
     public int M => _layout.M;
 
+    /// <summary>Width of the search for neighbours while it was built.</summary>
+    public int EfConstruction => _layout.EfConstruction;
+
     /// <summary>True where nodes hold int8 codes and results are re-ranked from the source's floats.</summary>
     public bool IsQuantized => _layout.Encoding == NodeEncoding.Int8;
 

@@ -123,7 +123,12 @@ internal sealed class Shard(VChannel channel, Func<CollectionSchema> schema, Fun
             Retire(growing);
             if (isDropped)
             {
-                parts.Loader.Release(segment);
+                segment.Drop();
+            }
+
+            foreach (var replaced in shown.Sealed.Where(s => s.Id == segment.Id && s != segment))
+            {
+                replaced.Drop();
             }
         }
     }
@@ -230,7 +235,7 @@ internal sealed class Shard(VChannel channel, Func<CollectionSchema> schema, Fun
 
         foreach (var gone in shown.Sealed.Except(kept.Sealed))
         {
-            parts.Loader.Release(gone);
+            gone.Drop();
         }
 
         return shown.Growing.Length + shown.Sealed.Length - kept.Growing.Length - kept.Sealed.Length;

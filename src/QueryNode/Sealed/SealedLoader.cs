@@ -1,21 +1,32 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Catalog;
 using MiniMilvus.Core.Errors;
 using MiniMilvus.Core.Rows;
 using MiniMilvus.Core.Time;
-using MiniMilvus.Index.Hnsw;
+using MiniMilvus.Index.Vectors;
 using MiniMilvus.QueryNode.Segments;
+using MiniMilvus.Storage.Disk;
 using MiniMilvus.Storage.Objects;
 using MiniMilvus.Storage.Segments;
 
 namespace MiniMilvus.QueryNode.Sealed;
 
-/// <summary>Brings sealed segments and their indexes into memory: memory is checked first (Q8), files are verified as they are read.</summary>
-internal sealed class SealedLoader(IObjectStore store, IComputePool pool, QueryNodeOptions options)
+/// <summary>
+/// Brings sealed segments and their indexes here: vectors and graphs are left where they lie in mapped files where the store has such, the rest
+/// is read; memory is checked first (Q8), files are verified as they are opened.
+/// </summary>
+internal sealed class SealedLoader(IObjectStore store, ICoordinator coordinator, IComputePool pool, QueryNodeOptions options, ILogger logger)
 {
+    // Index files that were refused and reported; one that replaces them has another name.
+    private readonly ConcurrentDictionary<string, bool> _refused = new(StringComparer.Ordinal);
     private long _bytes;
 
-    /// <summary>Loads a segment's rows. The caller gives the bytes back with <see cref="Release"/>.</summary>
+    /// <summary>Bytes of memory that sealed segments take here.</summary>
+    public long Bytes => Interlocked.Read(ref _bytes);
+
+    /// <summary>Loads a segment's rows. The caller owns the segment until it is shown, and <see cref="Segment.Drop"/>s it otherwise.</summary>
     public async ValueTask<SealedSegment> LoadAsync(SegmentRecord record, CancellationToken ct)
     {
         var reader = await SegmentReader.OpenAsync(store, record.ManifestPath, ct);
@@ -24,24 +35,28 @@ internal sealed class SealedLoader(IObjectStore store, IComputePool pool, QueryN
             throw MiniMilvusException.Corrupted($"{record.ManifestPath}: expected the manifest of segment {record.Id}, found {reader.Manifest.Segment}");
         }
 
-        var expected = reader.Manifest.Bytes;
-        if (Interlocked.Read(ref _bytes) + expected > options.SealedBytesMax)
+        RequireRoom(record, reader.Manifest.Bytes);
+        var views = new List<FileView>();
+        try
         {
-            throw MiniMilvusException.Unavailable(ErrorReason.CapacityExceeded,
-                $"segment {record.Id}: expected room for {expected} bytes, found {Interlocked.Read(ref _bytes)} of {options.SealedBytesMax} in use");
+            var rows = await reader.ReadRowsAsync(ct, views);
+            var ticks = await reader.ReadTicksAsync(ct);
+            // Sorting the keys is the one heavy step.
+            var segment = await pool.RunAsync(() => new SealedSegment(record.Id, record.Partition, rows, ticks, views, s => Interlocked.Add(ref _bytes, -s.MemoryBytes)), ct);
+            Interlocked.Add(ref _bytes, segment.MemoryBytes);
+            return segment;
         }
-
-        var rows = await reader.ReadRowsAsync(ct);
-        var ticks = await reader.ReadTicksAsync(ct);
-        // Sorting the keys is the one heavy step.
-        var segment = await pool.RunAsync(() => new SealedSegment(record.Id, record.Partition, rows, ticks), ct);
-        Interlocked.Add(ref _bytes, segment.DataBytes);
-        return segment;
+        catch
+        {
+            views.ForEach(v => v.Dispose());
+            throw;
+        }
     }
 
-    public void Release(SealedSegment segment) => Interlocked.Add(ref _bytes, -segment.DataBytes);
-
-    /// <summary>Loads the index files that the record has and the segment has not; returns how many.</summary>
+    /// <summary>
+    /// Loads the index files that the record has and the segment, which the caller holds, has not; returns how many. A file that is missing or does
+    /// not verify is not used: the rows are scanned, which gives the same answers, and the coordinator is told, so that it is built anew.
+    /// </summary>
     public async ValueTask<int> LoadIndexesAsync(SealedSegment segment, SegmentRecord record, CollectionRecord collection, CancellationToken ct)
     {
         var loaded = 0;
@@ -53,20 +68,55 @@ internal sealed class SealedLoader(IObjectStore store, IComputePool pool, QueryN
                 continue;
             }
 
-            var content = await IndexFile.ReadAsync(store, file.Path, file.IndexId, ct);
             try
             {
-                var graph = await pool.RunAsync(() => HnswGraph.Read(content.Span, source), ct);
-                segment.SetIndex(file.Field, file.IndexId, graph);
-                loaded++;
+                if (!_refused.ContainsKey(file.Path))
+                {
+                    await LoadIndexAsync(segment, record, file, source, ct);
+                    loaded++;
+                }
             }
-            catch (InvalidDataException e)
+            catch (MiniMilvusException e) when (e.Kind is ErrorKind.Corrupted or ErrorKind.NotFound)
             {
-                throw MiniMilvusException.Corrupted($"{file.Path}: {e.Message}", e);
+                Log.IndexRefused(logger, record.Channel, record.Id, e.Message);
+                await coordinator.CommitAsync(new DiscardIndex(record.Channel, default, record.Id, record.Collection, file.IndexId, file.Path), ct);
+                _refused.TryAdd(file.Path, true);
             }
         }
 
         return loaded;
+    }
+
+    private async ValueTask LoadIndexAsync(SealedSegment segment, SegmentRecord record, SegmentIndexRecord file, ContiguousVectors source, CancellationToken ct)
+    {
+        RequireRoom(record, file.Bytes);
+        var manifest = await SegmentReader.OpenAsync(store, record.ManifestPath, ct);
+        var (content, view) = await IndexFile.ViewAsync(store, file.Path, file.IndexId, manifest.Indexed(file.Field), ct);
+        try
+        {
+            var index = await pool.RunAsync(() => SealedIndex.Open(file.IndexId, content, view, source), ct);
+            Interlocked.Add(ref _bytes, index.MemoryBytes);
+            segment.SetIndex(file.Field, index);
+        }
+        catch (Exception e)
+        {
+            view.Dispose();
+            if (e is InvalidDataException)
+            {
+                throw MiniMilvusException.Corrupted($"{file.Path}: {e.Message}", e);
+            }
+
+            throw;
+        }
+    }
+
+    private void RequireRoom(SegmentRecord record, long bytes)
+    {
+        if (Bytes + bytes > options.SealedBytesMax)
+        {
+            throw MiniMilvusException.Unavailable(ErrorReason.CapacityExceeded,
+                $"segment {record.Id}: expected room for {bytes} bytes, found {Bytes} of {options.SealedBytesMax} in use");
+        }
     }
 
     /// <summary>Applies the deletes of a vchannel's delete files (S7).</summary>

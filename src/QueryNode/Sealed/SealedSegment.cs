@@ -5,13 +5,16 @@ using MiniMilvus.Core.Schema;
 using MiniMilvus.Core.Time;
 using MiniMilvus.Index.Bitmaps;
 using MiniMilvus.Index.Distances;
-using MiniMilvus.Index.Hnsw;
 using MiniMilvus.Index.Vectors;
 using MiniMilvus.QueryNode.Segments;
+using MiniMilvus.Storage.Disk;
 
 namespace MiniMilvus.QueryNode.Sealed;
 
-/// <summary>A segment from its files: one column a field, the commit tick of each row, and graphs that may arrive later, each in one step.</summary>
+/// <summary>
+/// A segment from its files: one column a field, the commit tick of each row, and graphs that may arrive later, each in one step. Vectors and
+/// graphs may be mapped files; they are unmapped when the shard has let the segment go and no read holds it any more (Q4).
+/// </summary>
 internal sealed class SealedSegment : Segment
 {
     private readonly RowBatch _rows;
@@ -20,11 +23,20 @@ internal sealed class SealedSegment : Segment
     private readonly bool _isTickOrdered = true;
     private readonly Timestamp _maxTick;
     private readonly ConcurrentDictionary<(FieldId, MetricType), ContiguousVectors> _vectors = [];
-    private readonly ConcurrentDictionary<FieldId, (long IndexId, HnswGraph Graph)> _graphs = [];
+    private readonly ConcurrentDictionary<FieldId, SealedIndex> _indexes = [];
+    private readonly IReadOnlyList<FileView> _views;
+    private readonly ConcurrentBag<SealedIndex> _replaced = [];
+    private readonly Action<SealedSegment>? _letGo;
+    private readonly HoldCount _holds;
 
-    public SealedSegment(SegmentId id, PartitionId partition, RowBatch rows, ReadOnlyMemory<long> ticks)
+    /// <param name="views">What the vectors lie in; the segment's own from here on.</param>
+    /// <param name="letGo">Called once, when nothing reads the segment any more and its views are gone.</param>
+    public SealedSegment(SegmentId id, PartitionId partition, RowBatch rows, ReadOnlyMemory<long> ticks, IReadOnlyList<FileView>? views = null, Action<SealedSegment>? letGo = null)
         : base(id, partition)
     {
+        _views = views ?? [];
+        _letGo = letGo;
+        _holds = new HoldCount(LetGo);
         _rows = rows;
         _ticks = ticks;
         _keys = new SealedKeys(rows.PrimaryKeyColumn);
@@ -37,16 +49,24 @@ internal sealed class SealedSegment : Segment
         }
 
         DataBytes = rows.Bytes + (8L * ticks.Length) + _keys.Bytes;
+        MemoryBytes = DataBytes - _views.Where(v => v.IsMapped).Sum(v => (long)v.Bytes.Length);
     }
 
     public override bool IsGrowing => false;
-    public override bool IsIndexed => !_graphs.IsEmpty;
+    public override bool IsIndexed => !_indexes.IsEmpty;
     public override int Rows => _rows.Count;
 
-    /// <summary>Bytes without graphs.</summary>
+    /// <summary>Bytes without indexes.</summary>
     public long DataBytes { get; }
 
-    public override long Bytes => DataBytes + _graphs.Values.Sum(g => g.Graph.MemoryBytes);
+    /// <summary>Bytes of this process's own memory, indexes included; mapped files are the system's. Changed by the loader alone.</summary>
+    public long MemoryBytes { get; private set; }
+
+    public override long Bytes => DataBytes + _indexes.Values.Sum(i => i.Index.MemoryBytes);
+
+    public override bool TryHold() => _holds.TryHold();
+
+    public override void Drop() => _holds.Drop();
 
     public SealedKeys Keys => _keys;
 
@@ -55,10 +75,19 @@ internal sealed class SealedSegment : Segment
         ? _vectors.GetOrAdd((field, metric), static (key, c) => new ContiguousVectors(new VectorSpace(key.Item2, c.Dim), c.Values), column)
         : null;
 
-    public bool HasIndex(FieldId field, long indexId) => _graphs.TryGetValue(field, out var graph) && graph.IndexId == indexId;
+    public bool HasIndex(FieldId field, long indexId) => _indexes.TryGetValue(field, out var index) && index.IndexId == indexId;
 
-    /// <summary>From the next search on the field is searched by its graph; running searches go on as they are.</summary>
-    public void SetIndex(FieldId field, long indexId, HnswGraph graph) => _graphs[field] = (indexId, graph);
+    /// <summary>From the next search on the field is searched by its index; running searches go on as they are. The caller holds the segment.</summary>
+    public void SetIndex(FieldId field, SealedIndex index)
+    {
+        MemoryBytes += index.MemoryBytes;
+        if (_indexes.TryGetValue(field, out var replaced))
+        {
+            _replaced.Add(replaced); // Searches may be running on it: it goes with the segment.
+        }
+
+        _indexes[field] = index;
+    }
 
     public override int RowsAt(Timestamp at)
     {
@@ -115,7 +144,22 @@ internal sealed class SealedSegment : Segment
             return;
         }
 
-        var graph = _graphs.TryGetValue(field, out var built) && built.Graph.Source.Space.Metric == metric ? built.Graph : null;
-        to.Add(new VectorPart(source, graph, 0, rows));
+        var index = _indexes.TryGetValue(field, out var loaded) && loaded.Index.Source.Space.Metric == metric ? loaded.Index : null;
+        to.Add(new VectorPart(source, index, 0, rows));
+    }
+
+    private void LetGo()
+    {
+        foreach (var index in _indexes.Values.Concat(_replaced))
+        {
+            index.Dispose();
+        }
+
+        foreach (var view in _views)
+        {
+            view.Dispose();
+        }
+
+        _letGo?.Invoke(this);
     }
 }

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Catalog;
+using MiniMilvus.Core.Errors;
 using MiniMilvus.Core.Events;
 using MiniMilvus.QueryNode.Channels;
 using MiniMilvus.Storage.Catalog;
@@ -29,7 +30,7 @@ internal sealed class SegmentHandoff(VChannel channel, CollectionId collection, 
             foreach (var segment in flushed)
             {
                 segments.Add(await parts.Loader.LoadAsync(segment, ct));
-                await parts.Loader.LoadIndexesAsync(segments[^1], segment, record, ct);
+                await TryLoadIndexesAsync(segments[^1], segment, record, ct);
                 loaded();
             }
 
@@ -37,7 +38,7 @@ internal sealed class SegmentHandoff(VChannel channel, CollectionId collection, 
         }
         catch
         {
-            segments.ForEach(parts.Loader.Release);
+            segments.ForEach(s => s.Drop());
             throw;
         }
 
@@ -94,10 +95,9 @@ internal sealed class SegmentHandoff(VChannel channel, CollectionId collection, 
                 {
                     await HandOffAsync(segment, record, view, ct);
                 }
-                else if (shard.Snapshot.Sealed.FirstOrDefault(s => s.Id == segment.Id) is { } present
-                    && await parts.Loader.LoadIndexesAsync(present, segment, record, ct) > 0)
+                else if (shard.Snapshot.Sealed.FirstOrDefault(s => s.Id == segment.Id) is { } present && present.TryHold())
                 {
-                    Log.IndexLoaded(logger, channel, segment.Id);
+                    await LoadIndexesAsync(present, segment, record, ct);
                 }
             }
             catch (Exception e) when (e is not OperationCanceledException)
@@ -116,7 +116,7 @@ internal sealed class SegmentHandoff(VChannel channel, CollectionId collection, 
         var segment = await parts.Loader.LoadAsync(record, ct);
         try
         {
-            await parts.Loader.LoadIndexesAsync(segment, record, collectionRecord, ct);
+            await TryLoadIndexesAsync(segment, record, collectionRecord, ct);
             await parts.Loader.ApplyDeletesAsync([segment], view.DeleteFilesOf(channel).Values.Where(f => f.MaxTick >= record.MinTick), ct);
             // Most of the buffer outside the lock, the rest in the step that shows the segment.
             var buffered = shard.DeletesFrom(0);
@@ -129,7 +129,7 @@ internal sealed class SegmentHandoff(VChannel channel, CollectionId collection, 
         }
         catch
         {
-            parts.Loader.Release(segment);
+            segment.Drop();
             throw;
         }
 
@@ -137,6 +137,34 @@ internal sealed class SegmentHandoff(VChannel channel, CollectionId collection, 
         if (parts.Stations.IsEnabled)
         {
             parts.Stations.Emit(new StationEvent(Station.Handoff, channel.Name, record.MaxTick, record.End, segment.Rows));
+        }
+    }
+
+    // The rows answer without it; what follows the catalogue tries again.
+    private async ValueTask TryLoadIndexesAsync(SealedSegment segment, SegmentRecord record, CollectionRecord collectionRecord, CancellationToken ct)
+    {
+        try
+        {
+            await parts.Loader.LoadIndexesAsync(segment, record, collectionRecord, ct);
+        }
+        catch (MiniMilvusException e)
+        {
+            Log.LoadFailed(logger, e, channel, record.Id, parts.Options.RetryDelay);
+        }
+    }
+
+    private async ValueTask LoadIndexesAsync(SealedSegment held, SegmentRecord record, CollectionRecord collectionRecord, CancellationToken ct)
+    {
+        try
+        {
+            if (await parts.Loader.LoadIndexesAsync(held, record, collectionRecord, ct) > 0)
+            {
+                Log.IndexLoaded(logger, channel, record.Id);
+            }
+        }
+        finally
+        {
+            held.Drop();
         }
     }
 

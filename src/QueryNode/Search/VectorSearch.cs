@@ -93,11 +93,11 @@ internal sealed class VectorSearch
         foreach (var part in _parts)
         {
             var (vectors, allowed, keyBase) = part;
-            var linked = Math.Min(vectors.Graph?.Count ?? 0, vectors.Rows);
+            var linked = Math.Min(vectors.Index?.Count ?? 0, vectors.Rows);
             for (var i = 0; i < count && linked > 0; i++)
             {
                 var search = new HnswSearch(bounded, Math.Max(_ef, bounded)) { Allowed = allowed, RowLimit = linked };
-                var found = vectors.Graph!.Search(queries.Slice(i * _space.Dimension, _space.Dimension), search, _scratch, results, ref stats);
+                var found = vectors.Index!.Search(queries.Slice(i * _space.Dimension, _space.Dimension), search, _scratch, results, ref stats);
                 foreach (var neighbor in results.AsSpan(0, found))
                 {
                     heaps[i].Push(keyBase + neighbor.Key, neighbor.Distance);

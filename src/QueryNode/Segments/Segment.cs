@@ -4,17 +4,17 @@ using MiniMilvus.Core.Query;
 using MiniMilvus.Core.Rows;
 using MiniMilvus.Core.Schema;
 using MiniMilvus.Core.Time;
+using MiniMilvus.Index;
 using MiniMilvus.Index.Bitmaps;
-using MiniMilvus.Index.Hnsw;
 using MiniMilvus.Index.Vectors;
 
 namespace MiniMilvus.QueryNode.Segments;
 
 /// <summary>Some rows of a segment that lie in one vector source.</summary>
-/// <param name="Graph">A graph over a prefix of the source, or null; rows above its count are scanned.</param>
+/// <param name="Index">A graph over a prefix of the source, or null; rows above its count are scanned.</param>
 /// <param name="FirstRow">The segment's row that is the source's row 0.</param>
 /// <param name="Rows">How many of the source's rows a snapshot sees.</param>
-internal readonly record struct VectorPart(VectorSource Source, HnswGraph? Graph, int FirstRow, int Rows);
+internal readonly record struct VectorPart(VectorSource Source, VectorIndex? Index, int FirstRow, int Rows);
 
 /// <summary>Columns of consecutive rows of a segment.</summary>
 internal readonly record struct RowRun(ImmutableArray<Column> Columns, int FirstRow, int Rows);
@@ -32,6 +32,13 @@ internal abstract class Segment(SegmentId id, PartitionId partition)
     public abstract bool IsIndexed { get; }
     public abstract int Rows { get; }
     public abstract long Bytes { get; }
+
+    /// <summary>Lets a read in that found the segment in a snapshot; false when it has been let go meanwhile. Each hold is dropped once.</summary>
+    public virtual bool TryHold() => true;
+
+    public virtual void Drop()
+    {
+    }
 
     /// <summary>Rows 0..n−1 that contain every row inserted at or before T.</summary>
     public abstract int RowsAt(Timestamp at);

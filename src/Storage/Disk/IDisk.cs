@@ -69,4 +69,12 @@ public interface IDiskFile : IAsyncDisposable
     ValueTask PreallocateAsync(long length, CancellationToken ct);
 
     ValueTask SetLengthAsync(long length, CancellationToken ct);
+
+    /// <summary>All bytes of a file that nobody writes to any more, to be read where they lie. The view outlives the file's handle and name.</summary>
+    async ValueTask<FileView> ViewAsync(CancellationToken ct)
+    {
+        var bytes = new byte[Length];
+        var read = await ReadAtAsync(0, bytes, ct);
+        return FileView.Of(bytes.AsMemory(0, read));
+    }
 }

@@ -42,6 +42,8 @@ public sealed class ReadOnlyDisk(IDisk disk) : IDisk
 
         public ValueTask SetLengthAsync(long length, CancellationToken ct) => throw Refused($"change of the length of '{path}'");
 
+        public ValueTask<FileView> ViewAsync(CancellationToken ct) => file.ViewAsync(ct);
+
         public ValueTask DisposeAsync() => file.DisposeAsync();
     }
 }

@@ -76,10 +76,29 @@ internal sealed class RealDiskFile(OpenFiles files, OpenFiles.Entry entry, strin
         return default;
     }
 
+    /// <summary>Mapped, but not on Windows: there a file that is mapped cannot be deleted.</summary>
+    public ValueTask<FileView> ViewAsync(CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        return queue.RunAsync(static file => file.View(), this);
+    }
+
     public ValueTask DisposeAsync()
     {
         files.Close(entry);
         return default;
+    }
+
+    private FileView View()
+    {
+        var length = checked((int)Length);
+        if (length > 0 && !OperatingSystem.IsWindows())
+        {
+            return With(false, static (handle, length) => FileView.Map(handle, length), length);
+        }
+
+        var bytes = new byte[length];
+        return FileView.Of(bytes.AsMemory(0, ReadAt(0, bytes)));
     }
 
     private int ReadAt(long offset, Memory<byte> buffer) => With(

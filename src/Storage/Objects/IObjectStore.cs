@@ -1,4 +1,5 @@
 using System.Buffers;
+using MiniMilvus.Storage.Disk;
 
 namespace MiniMilvus.Storage.Objects;
 
@@ -37,6 +38,12 @@ public interface IObjectStore
 
     /// <summary>The whole object.</summary>
     ValueTask<ReadOnlyMemory<byte>> GetAsync(string key, CancellationToken ct);
+
+    /// <summary>
+    /// The whole object, verified as by <see cref="GetAsync"/>, to be read where it lies: mapped where the store has files, else read. A later put
+    /// or delete of the key does not change it. The caller disposes the view when nothing reads its bytes any more.
+    /// </summary>
+    async ValueTask<FileView> ViewAsync(string key, CancellationToken ct) => FileView.Of(await GetAsync(key, ct));
 
     /// <summary>A range; shorter at the end of the object. Offset beyond the end gives an empty answer.</summary>
     ValueTask<ReadOnlyMemory<byte>> GetRangeAsync(string key, long offset, long bytes, CancellationToken ct);

@@ -1,5 +1,6 @@
 using System.Buffers;
 using MiniMilvus.Core.Errors;
+using MiniMilvus.Storage.Disk;
 
 namespace MiniMilvus.Storage.Objects;
 
@@ -9,6 +10,8 @@ public sealed class ReadOnlyObjectStore(IObjectStore store) : IObjectStore
     public ValueTask<ObjectInfo> PutAsync(string key, ReadOnlySequence<byte> content, PutCondition condition, CancellationToken ct) => throw Refused($"put of '{key}'");
 
     public ValueTask<ReadOnlyMemory<byte>> GetAsync(string key, CancellationToken ct) => store.GetAsync(key, ct);
+
+    public ValueTask<FileView> ViewAsync(string key, CancellationToken ct) => store.ViewAsync(key, ct);
 
     public ValueTask<ReadOnlyMemory<byte>> GetRangeAsync(string key, long offset, long bytes, CancellationToken ct) => store.GetRangeAsync(key, offset, bytes, ct);
 

@@ -8,20 +8,21 @@ using MiniMilvus.Storage.Checksums;
 namespace MiniMilvus.Storage.Segments;
 
 /// <summary>
-/// One column as a file (docs/formats/column.md): header of 64 bytes (magic "MMCOLUMN", format version, column bytes), the column as
-/// <see cref="ColumnCodec"/> writes it, footer of 16 bytes with a masked CRC32C of everything before. The header's size keeps values aligned for a memory map.
+/// One column as a file (docs/formats/column.md): header of 96 bytes (magic "MMCOLUMN", format version, column bytes), the column as
+/// <see cref="ColumnCodec"/> writes it, footer of 16 bytes with a masked CRC32C of everything before. The header's size makes vectors begin at a
+/// multiple of 64 bytes, so that they are scanned where they are mapped. Version 1 had a header of 64 bytes and is still read.
 /// </summary>
 public static class ColumnFile
 {
-    public const int FormatVersion = 1;
-    public const int HeaderBytes = SealedFile.HeaderBytes;
+    public const int FormatVersion = 2;
+    public const int HeaderBytes = 96;
     private static ReadOnlySpan<byte> Magic => "MMCOLUMN"u8;
 
     public static ReadOnlyMemory<byte> Encode(Column column)
     {
         var expected = ColumnCodec.EncodedBytes(column);
-        var file = new ArrayBufferWriter<byte>(SealedFile.TotalBytes(expected));
-        SealedFile.Begin(file, Magic, FormatVersion, column.Field.Value, expected);
+        var file = new ArrayBufferWriter<byte>(SealedFile.TotalBytes(expected, HeaderBytes));
+        SealedFile.Begin(file, Magic, FormatVersion, column.Field.Value, expected, HeaderBytes);
         ColumnCodec.Encode(column, file);
         SealedFile.End(file);
         return file.WrittenMemory;
@@ -31,7 +32,7 @@ public static class ColumnFile
     /// <param name="name">The object's key, for messages.</param>
     public static Column Decode(ReadOnlyMemory<byte> file, FieldId field, string name)
     {
-        var content = SealedFile.Open(file, Magic, FormatVersion, field.Value, name);
+        var content = SealedFile.Open(file, Magic, FormatVersion, field.Value, name, HeaderBytes);
         var column = SealedFile.Column(ref content, name);
         return column.Field == field && content.IsEmpty
             ? column
@@ -39,28 +40,32 @@ public static class ColumnFile
     }
 }
 
-/// <summary>The frame that column, index and delete files share: header of 64 bytes, content, footer of 16 bytes.</summary>
+/// <summary>The frame that column, index and delete files share: a header (of 64 bytes in every version 1), content, footer of 16 bytes.</summary>
 internal static class SealedFile
 {
     public const int HeaderBytes = 64;
     public const int FooterBytes = 16;
+    public const int NoteAt = 32;
     private static ReadOnlySpan<byte> EndMagic => "MMEND\0\0\u0001"u8;
 
-    public static int TotalBytes(long contentBytes) => contentBytes <= Array.MaxLength - HeaderBytes - FooterBytes
-        ? (int)contentBytes + HeaderBytes + FooterBytes
+    public static int TotalBytes(long contentBytes, int headerBytes = HeaderBytes) => contentBytes <= Array.MaxLength - headerBytes - FooterBytes
+        ? (int)contentBytes + headerBytes + FooterBytes
         : throw MiniMilvusException.Invalid(ErrorReason.CapacityExceeded, $"a file of {contentBytes} bytes: a segment's files are limited to {Array.MaxLength}");
 
     /// <param name="subject">What the content is of: a field, an index, a collection.</param>
-    public static void Begin(IBufferWriter<byte> to, ReadOnlySpan<byte> magic, int version, long subject, long contentBytes)
+    /// <param name="note">What more the header says, up to 32 bytes.</param>
+    public static void Begin(
+        IBufferWriter<byte> to, ReadOnlySpan<byte> magic, int version, long subject, long contentBytes, int headerBytes = HeaderBytes, ReadOnlySpan<byte> note = default)
     {
-        var header = to.GetSpan(HeaderBytes)[..HeaderBytes];
+        var header = to.GetSpan(headerBytes)[..headerBytes];
         header.Clear();
         magic.CopyTo(header);
         BinaryPrimitives.WriteInt32LittleEndian(header[8..], version);
-        BinaryPrimitives.WriteInt32LittleEndian(header[12..], HeaderBytes);
+        BinaryPrimitives.WriteInt32LittleEndian(header[12..], headerBytes);
         BinaryPrimitives.WriteInt64LittleEndian(header[16..], subject);
         BinaryPrimitives.WriteInt64LittleEndian(header[24..], contentBytes);
-        to.Advance(HeaderBytes);
+        note.CopyTo(header[NoteAt..]);
+        to.Advance(headerBytes);
     }
 
     public static void End(ArrayBufferWriter<byte> to)
@@ -86,8 +91,9 @@ internal static class SealedFile
         }
     }
 
-    /// <summary>Verifies a file and returns its content as a view.</summary>
-    public static ReadOnlyMemory<byte> Open(ReadOnlyMemory<byte> file, ReadOnlySpan<byte> magic, int version, long subject, string name)
+    /// <summary>Verifies a file of a version up to the given one and returns its content as a view.</summary>
+    /// <param name="headerBytes">The header's size from version 2 on.</param>
+    public static ReadOnlyMemory<byte> Open(ReadOnlyMemory<byte> file, ReadOnlySpan<byte> magic, int version, long subject, string name, int headerBytes = HeaderBytes)
     {
         var bytes = file.Span;
         if (bytes.Length < HeaderBytes + FooterBytes || !bytes[..8].SequenceEqual(magic))
@@ -107,15 +113,16 @@ internal static class SealedFile
         var written = BinaryPrimitives.ReadInt32LittleEndian(bytes[8..]);
         var header = BinaryPrimitives.ReadInt32LittleEndian(bytes[12..]);
         var content = BinaryPrimitives.ReadInt64LittleEndian(bytes[24..]);
-        if (written != version || header != HeaderBytes || content != bytes.Length - HeaderBytes - FooterBytes)
+        var expectedHeader = written == 1 ? HeaderBytes : headerBytes;
+        if (written < 1 || written > version || header != expectedHeader || content != bytes.Length - expectedHeader - FooterBytes)
         {
             throw MiniMilvusException.Corrupted(
-                $"{name}: expected format version {version} with {bytes.Length - HeaderBytes - FooterBytes} bytes of content, found version {written}, header {header}, content {content}");
+                $"{name}: expected format version {(version == 1 ? "" : "1 to ")}{version} with {bytes.Length - expectedHeader - FooterBytes} bytes of content, found version {written}, header {header}, content {content}");
         }
 
         var of = BinaryPrimitives.ReadInt64LittleEndian(bytes[16..]);
         return of == subject
-            ? file[HeaderBytes..^FooterBytes]
+            ? file[expectedHeader..^FooterBytes]
             : throw MiniMilvusException.Corrupted($"{name}: expected the file of {subject}, found that of {of}");
     }
 }

@@ -52,6 +52,19 @@ public abstract class ObjectStoreConformance : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_view_shows_what_was_put_whatever_becomes_of_the_key()
+    {
+        await PutAsync("a", "content");
+        using var view = await Store.ViewAsync(Key("a"), Soon);
+        await PutAsync("a", "another");
+        Assert.Equal("another", await GetAsync("a"));
+        await Store.DeleteAsync(Key("a"), Soon);
+        Assert.Equal("content", Encoding.UTF8.GetString(view.Bytes.Span));
+        var e = await Assert.ThrowsAsync<MiniMilvusException>(async () => await Store.ViewAsync(Key("a"), Soon));
+        Assert.Equal(ErrorKind.NotFound, e.Kind);
+    }
+
+    [Fact]
     public async Task A_second_put_replaces_the_whole_object_and_its_etag()
     {
         var first = await PutAsync("a", "a longer content");

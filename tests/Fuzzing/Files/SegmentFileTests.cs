@@ -8,6 +8,7 @@ using MiniMilvus.Fuzzing.Harness;
 using MiniMilvus.Index.Distances;
 using MiniMilvus.Index.Hnsw;
 using MiniMilvus.Index.Ranking;
+using MiniMilvus.Index.Sealed;
 using MiniMilvus.Index.Vectors;
 using MiniMilvus.Storage.Checksums;
 using MiniMilvus.Storage.Disk;
@@ -21,6 +22,8 @@ namespace MiniMilvus.Fuzzing.Files;
 /// <summary>Column, delete, index and manifest files, and the local object around each.</summary>
 public sealed class SegmentFileTests
 {
+    private static readonly IndexedColumn s_indexed = new(new SegmentId(7), 0x01020304);
+
     [Fact]
     public async Task A_damaged_column_file_is_refused_or_read_right()
     {
@@ -78,6 +81,40 @@ public sealed class SegmentFileTests
             var again = new ArrayBufferWriter<byte>();
             graph.WriteTo(again);
             return new($"{string.Join(',', found)} {Convert.ToHexString(again.WrittenSpan)}");
+        }) { Reseal = Reseal });
+    }
+
+    [Theory, InlineData(false), InlineData(true)]
+    public async Task A_damaged_file_of_a_sealed_graph_is_refused_or_safe_to_search(bool quantize)
+    {
+        var values = new float[60 * 4];
+        var random = new Random(1);
+        for (var i = 0; i < values.Length; i++)
+        {
+            values[i] = i < 8 ? 1 : random.NextSingle(); // the first two rows are twins
+        }
+
+        var source = new ContiguousVectors(new VectorSpace(MetricType.L2, 4), values);
+        var pool = new HnswScratchPool();
+        await Fuzz.RunAsync(new Subject("index/x.idx", [Sealed(source, 4, 1, quantize), Sealed(source, 6, 2, quantize)], bytes =>
+        {
+            try
+            {
+                var content = IndexFile.Decode(bytes, 5, "index/x.idx", s_indexed).ToArray();
+                using var graph = SealedGraph.Open(content, source);
+                var stats = default(SearchStats);
+                var neighbours = new Neighbor[5];
+                var count = graph.Search(values.AsSpan(40, 4), new HnswSearch(5, 10) { Path = HnswPath.Walk, RefineK = 2 }, pool, neighbours, ref stats);
+                var found = neighbours[..count].Select(n => n.Key).ToArray();
+                Assert.Equal(5, count);
+                Assert.All(found, row => Assert.InRange(row, 0, 59));
+                Assert.Equal(found.Distinct(), found);
+                return new($"{string.Join(',', found)} {Convert.ToHexString(content)}");
+            }
+            catch (InvalidDataException e)
+            {
+                throw Core.Errors.MiniMilvusException.Corrupted($"index/x.idx: {e.Message}", e); // as the sealed loader does
+            }
         }) { Reseal = Reseal });
     }
 
@@ -143,8 +180,11 @@ public sealed class SegmentFileTests
     {
         var content = new ArrayBufferWriter<byte>();
         HnswGraph.Build(source, new HnswOptions { M = m, EfConstruction = 20, Seed = seed }, default).WriteTo(content);
-        return IndexFile.Encode(5, new ReadOnlySequence<byte>(content.WrittenMemory)).ToArray();
+        return IndexFile.Encode(5, s_indexed, new ReadOnlySequence<byte>(content.WrittenMemory)).ToArray();
     }
+
+    private static byte[] Sealed(VectorSource source, int m, ulong seed, bool quantize) => IndexFile.Encode(
+        5, s_indexed, new ReadOnlySequence<byte>(HnswGraph.Build(source, new HnswOptions { M = m, EfConstruction = 20, Seed = seed }, default).Seal(quantize))).ToArray();
 
     private static void Reseal(byte[] bytes)
     {

@@ -81,6 +81,8 @@ public sealed class LocalObjectStoreTests
             disk.Damage("a", at, 0x80);
             var e = await Expect.KindAsync(ErrorKind.Corrupted, async () => await store.GetAsync("a", None));
             Assert.Contains("'a'", e.Message, StringComparison.Ordinal);
+            e = await Expect.KindAsync(ErrorKind.Corrupted, async () => await store.ViewAsync("a", None));
+            Assert.Contains("'a'", e.Message, StringComparison.Ordinal);
             await store.PutAsync("a", Content(2), PutCondition.Always, None);
             Assert.Equal(2, (await store.GetAsync("a", None)).Span[0]);
         }

@@ -23,18 +23,34 @@ public sealed class GoldenTests
     public void The_checksum_is_CRC32C() => Assert.Equal(0xE3069283u, Crc32C.Of("123456789"u8));
 
     [Fact]
-    public async Task Column_delete_and_index_files_of_version_1_still_open_and_are_still_written()
+    public async Task Column_and_index_files_of_version_1_still_open()
     {
         foreach (var column in Sample.Columns())
         {
-            var golden = await GoldenAsync($"column-{column.Field}.col", ColumnFile.Encode(column));
+            var old = await File.ReadAllBytesAsync(Path.Combine(Folder, $"column-{column.Field}.col"));
+            Assert.Equal(1, old[8]);
+            Assert.Equal(Sample.Bytes(column), Sample.Bytes(ColumnFile.Decode(old, column.Field, "golden")));
+        }
+
+        var index = await File.ReadAllBytesAsync(Path.Combine(Folder, "index.idx"));
+        Assert.Equal(1, index[8]);
+        Assert.Equal("index bytes", Encoding.ASCII.GetString(IndexFile.Decode(index, 55, "golden", new IndexedColumn(new SegmentId(7), 1)).Span));
+    }
+
+    [Fact]
+    public async Task Column_and_index_files_of_version_2_and_delete_files_of_version_1_open_and_are_still_written()
+    {
+        foreach (var column in Sample.Columns())
+        {
+            var golden = await GoldenAsync($"column-2-{column.Field}.col", ColumnFile.Encode(column));
             Assert.Equal(Sample.Bytes(column), Sample.Bytes(ColumnFile.Decode(golden, column.Field, "golden")));
         }
 
         var deletes = await GoldenAsync("deletes.del", DeleteFile.Encode(Sample.Deletes()));
         Assert.Equal(2, DeleteFile.Decode(deletes, new CollectionId(100), "golden").Count);
-        var index = await GoldenAsync("index.idx", IndexFile.Encode(55, new ReadOnlySequence<byte>("index bytes"u8.ToArray())));
-        Assert.Equal("index bytes", Encoding.ASCII.GetString(IndexFile.Decode(index, 55, "golden").Span));
+        var of = new IndexedColumn(new SegmentId(7), 0x01020304);
+        var index = await GoldenAsync("index-2.idx", IndexFile.Encode(55, of, new ReadOnlySequence<byte>("index bytes"u8.ToArray())));
+        Assert.Equal("index bytes", Encoding.ASCII.GetString(IndexFile.Decode(index, 55, "golden", of).Span));
     }
 
     [Fact]
@@ -47,7 +63,8 @@ public sealed class GoldenTests
         Assert.Equal(manifest.Encode(), SegmentManifest.Decode(golden, "golden").Encode());
         var old = SegmentManifest.Decode(await File.ReadAllBytesAsync(Path.Combine(Folder, "manifest.json")), "golden");
         Assert.Equal(1, old.FormatVersion);
-        Assert.Equal(manifest.Encode(), (old with { FormatVersion = SegmentManifest.CurrentVersion }).Encode());
+        Assert.Equal(manifest.Files.Select(f => f with { Bytes = f.Bytes - 32, Checksum = 0 }), old.Files.Select(f => f with { Checksum = 0 })); // columns of version 1
+        Assert.Equal(manifest.Encode(), (old with { FormatVersion = SegmentManifest.CurrentVersion, Files = manifest.Files }).Encode());
     }
 
     [Fact]

@@ -86,7 +86,7 @@ public sealed class ObjectCheckTests : IDisposable
         var origin = new SegmentOrigin(new SegmentId(7), Collection, new PartitionId(2), Channel, 3, new Term(5), 1, new LogPosition(1, 2), new LogPosition(3, 4));
         var (manifest, path) = await SegmentWriter.WriteAsync(_store, origin, Sample.Rows(), new long[] { 30, 10, 20 }, Never);
         var index = ObjectPaths.IndexFile(Collection, origin.Partition, origin.Segment, 55, 3);
-        await IndexFile.WriteAsync(_store, index, 55, new ReadOnlySequence<byte>("index bytes"u8.ToArray()), Never);
+        await IndexFile.WriteAsync(_store, index, 55, new IndexedColumn(origin.Segment, 1), new ReadOnlySequence<byte>("index bytes"u8.ToArray()), Never);
         var deletes = ObjectPaths.DeleteFile(Collection, Channel, 9);
         await PutAsync(deletes, DeleteFile.Encode(Sample.Deletes()).ToArray());
         var segment = new SegmentRecord

@@ -83,16 +83,20 @@ public sealed class SegmentTests
     public async Task Values_of_a_column_file_lie_aligned_for_a_memory_map()
     {
         var (manifest, _) = await SegmentWriter.WriteAsync(_store, Origin(), Sample.Rows(), Ticks, None);
-        Assert.Equal(0, (ColumnFile.HeaderBytes + ColumnCodec.HeaderBytes) % 32);
+        Assert.Equal(0, (ColumnFile.HeaderBytes + ColumnCodec.HeaderBytes) % 64);
         Assert.All(manifest.Files, f => Assert.EndsWith("-1.col", f.Path, StringComparison.Ordinal));
     }
 
     [Fact]
     public async Task Index_and_delete_files_come_back_and_belong_to_whom_they_say()
     {
-        await IndexFile.WriteAsync(_store, "i", 55, new ReadOnlySequence<byte>([1, 2, 3]), None);
-        Assert.Equal([1, 2, 3], (await IndexFile.ReadAsync(_store, "i", 55, None)).ToArray());
-        await Expect.KindAsync(ErrorKind.Corrupted, async () => await IndexFile.ReadAsync(_store, "i", 56, None));
+        var of = new IndexedColumn(new SegmentId(7), 0xDEADBEEF);
+        await IndexFile.WriteAsync(_store, "i", 55, of, new ReadOnlySequence<byte>([1, 2, 3]), None);
+        Assert.Equal([1, 2, 3], (await IndexFile.ViewAsync(_store, "i", 55, of, None)).Content.ToArray());
+        Assert.Equal([1, 2, 3], (await IndexFile.ViewAsync(_store, "i", 55, null, None)).Content.ToArray());
+        await Expect.KindAsync(ErrorKind.Corrupted, async () => await IndexFile.ViewAsync(_store, "i", 56, of, None));
+        await Expect.KindAsync(ErrorKind.Corrupted, async () => await IndexFile.ViewAsync(_store, "i", 55, of with { Segment = new SegmentId(8) }, None));
+        await Expect.KindAsync(ErrorKind.Corrupted, async () => await IndexFile.ViewAsync(_store, "i", 55, of with { Checksum = 1 }, None));
         var batch = Sample.Deletes();
         await DeleteFile.WriteAsync(_store, "d", batch, None);
         var read = await DeleteFile.ReadAsync(_store, "d", batch.Collection, None);
