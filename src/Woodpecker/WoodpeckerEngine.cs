@@ -24,6 +24,8 @@ public abstract class WoodpeckerEngine : IWoodpecker
     private readonly LocalLogs _logs = new();
     private readonly EpochWatch _epochs;
     private readonly CompactionLoop? _compaction;
+    private readonly ReaderLeases _leases;
+    private readonly ForeignReaders _foreign;
     private readonly SegmentCollection _collection;
     private readonly LogDeletion _deletion;
     private readonly LogCollector _collector;
@@ -34,7 +36,8 @@ public abstract class WoodpeckerEngine : IWoodpecker
         (_metadata, _backend, _options, _time, _stations) = (metadata, backend(metadata), options, time, stations);
         _epochs = new EpochWatch(metadata, options, time);
         _compaction = CompactionLoop.TryCreate(_backend, metadata, _logs, options, time);
-        _collection = new SegmentCollection(_backend, metadata, (log, _) => new(_logs.OldestSegmentInUse(log)), options, time);
+        (_leases, _foreign) = (new ReaderLeases(metadata, _logs, options, time), new ForeignReaders(metadata, options, time));
+        _collection = new SegmentCollection(_backend, metadata, OldestReaderAsync, options, time);
         _deletion = new LogDeletion(_backend, metadata);
         _collector = new LogCollector(_collection, _deletion, metadata, _logs, options, time, logger ?? NullLogger.Instance);
     }
@@ -125,7 +128,7 @@ public abstract class WoodpeckerEngine : IWoodpecker
     }
 
     public IAsyncEnumerable<LogEntry> ReadAsync(string log, LogPosition from, LogPosition until, CancellationToken ct) =>
-        new LogReader(LogKeys.Check(log), _backend, _metadata, _logs, _options, _time).ReadAsync(from, until, ct);
+        new LogReader(LogKeys.Check(log), _backend, _metadata, _logs, _leases, _options, _time).ReadAsync(from, until, ct);
 
     public async ValueTask TruncateAsync(string log, LogPosition until, CancellationToken ct)
     {
@@ -165,6 +168,7 @@ public abstract class WoodpeckerEngine : IWoodpecker
         await _epochs.DisposeAsync();
         await (_compaction?.DisposeAsync() ?? default);
         await _collector.DisposeAsync();
+        await _leases.DisposeAsync();
         foreach (var writer in _logs.Writers)
         {
             await writer.DisposeAsync();
@@ -174,6 +178,9 @@ public abstract class WoodpeckerEngine : IWoodpecker
         _logs.Reads.Dispose();
         GC.SuppressFinalize(this);
     }
+
+    /// <summary>The oldest segment that is read, here or elsewhere (W12).</summary>
+    private async ValueTask<long> OldestReaderAsync(string log, CancellationToken ct) => Math.Min(await _foreign.OldestAsync(log, ct), _logs.OldestSegmentInUse(log));
 
     /// <summary>Ends what older writers left open (W4) and returns the number that comes next.</summary>
     private async ValueTask<long> EndOldSegmentsAsync(string log, Term term, IEpochGuard guard, CancellationToken ct)

@@ -87,6 +87,13 @@ public sealed record WoodpeckerOptions
     [Range(typeof(TimeSpan), "00:00:00", "365.00:00:00", ParseLimitsInInvariantCulture = true, ConvertValueInInvariantCulture = true)]
     public TimeSpan RetentionTime { get; init; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>
+    /// How long a process that reads a log whose writer is elsewhere may be silent before its readings are given up (W12); it tells three times as
+    /// often what it needs. Every process of a deployment has the same.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00", ParseLimitsInInvariantCulture = true, ConvertValueInInvariantCulture = true)]
+    public TimeSpan ReaderLeaseTime { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>The collector rests so long between two segments.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:01:00", ParseLimitsInInvariantCulture = true, ConvertValueInInvariantCulture = true)]
     public TimeSpan CollectionPause { get; init; } = TimeSpan.FromMilliseconds(20);

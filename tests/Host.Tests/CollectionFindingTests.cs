@@ -23,16 +23,27 @@ public sealed class CollectionFindingTests
         Assert.Contains(says, finding.Found, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(90, 1, "Ok", true)]
+    [InlineData(3600, 1, "Warning", true)]
+    [InlineData(90, 2, "Ok", false)] // it needs none of what waits
+    public void A_process_elsewhere_that_reads_it_is_named(int secondsLater, long reads, string level, bool isNamed)
+    {
+        var finding = Of(Truncated, secondsLater, isUp: true, ("vm/7/x", reads))!;
+        Assert.Equal(level, finding.Level.ToString());
+        Assert.Equal(isNamed, finding.Found.Contains("held by process vm/7/x, which reads from segment 1", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Nothing_is_said_where_nothing_waits() => Assert.Null(Of(null, 10, true));
 
-    private static Finding? Of(DateTimeOffset? truncated, int secondsLater, bool isUp)
+    private static Finding? Of(DateTimeOffset? truncated, int secondsLater, bool isUp, params (string Process, long Segment)[] readers)
     {
         SegmentInspection[] segments =
         [
             new(1, truncated is null ? "Completed" : "Truncated", new LogPosition(1, 60), 200) { TruncatedAt = truncated }, new(2, "Active", null, 300),
         ];
-        var log = new LogInspection("by-dev_0", 3, "w", false, new LogPosition(2, 0), new LogPosition(2, 9), segments, []);
+        var log = new LogInspection("by-dev_0", 3, "w", false, new LogPosition(2, 0), new LogPosition(2, 9), segments, []) { Readers = readers };
         return CollectionFindings.Of(log, new WoodpeckerOptions { RetentionTime = TimeSpan.FromMinutes(1) }, isUp, Truncated + TimeSpan.FromSeconds(secondsLater));
     }
 }

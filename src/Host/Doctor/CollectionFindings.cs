@@ -27,10 +27,14 @@ internal static class CollectionFindings
         }
 
         var since = FormattableString.Invariant($"{found} is due since {due.UtcDateTime:yyyy-MM-dd HH:mm:ss}Z");
+        var readers = log.Readers.Where(r => r.Segment <= waiting[0].Number).Select(r => FormattableString.Invariant($"process {r.Process}, which reads from segment {r.Segment}")).ToList();
+        var held = readers.Count > 0 ? $"held by {string.Join(", ", readers)}" : "a reading under way in its owner's process, or the collector has not come to it yet";
         return !isUp
             ? Finding.Ok(what, $"{since}; no server runs, the next owner of the log collects it")
             : now - due < Overdue
-                ? Finding.Ok(what, $"{since}: a reading under way in its owner's process, or the collector has not come to it yet")
-                : Finding.Warning(what, since, "collected soon after the retention time", "see its owner's log and minimilvus_woodpecker_gc_failed_logs in /metrics: a reading that does not end, or a store that fails");
+                ? Finding.Ok(what, $"{since}: {held}")
+                : readers.Count > 0
+                    ? Finding.Warning(what, $"{since}: {held}", "collected soon after the retention time", "see why that process reads so slowly; when it has ended its lease runs out")
+                    : Finding.Warning(what, since, "collected soon after the retention time", "see its owner's log and minimilvus_woodpecker_gc_failed_logs in /metrics: a reading that does not end, or a store that fails");
     }
 }

@@ -59,5 +59,8 @@ public sealed record LogInspection(
     /// <summary>Where the store does not fence: the term that holds the log's lock; else null.</summary>
     public long? LockTerm { get; init; }
 
+    /// <summary>Processes that read it without writing it, by their leases: the oldest segment that each needs. A dead one's is there until a collector has seen it run out.</summary>
+    public IReadOnlyList<(string Process, long Segment)> Readers { get; init; } = [];
+
     public long FileBytes => Segments.Sum(s => s.FileBytes ?? 0);
 }

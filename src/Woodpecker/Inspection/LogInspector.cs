@@ -157,7 +157,7 @@ public sealed class LogInspector
         var problems = new[] { records.Problem, records.Log is { Deleted: true } ? null : await _place.FindFenceProblemAsync(log, ct) };
         return new LogInspection(
             log, records.Log?.Epoch, records.Log?.WriterId, records.Log?.Deleted ?? false, records.Log?.TruncatedUntil, claimed > confirmed ? claimed : confirmed, found,
-            [.. problems.OfType<string>()]) { LockTerm = records.Lock?.Epoch };
+            [.. problems.OfType<string>()]) { LockTerm = records.Lock?.Epoch, Readers = records.Readers };
     }
 
     /// <summary>Whether what is absent is no loss: given up by a truncation or a deletion, perhaps since metadata was read.</summary>

@@ -7,13 +7,17 @@ namespace MiniMilvus.Woodpecker.Inspection;
 /// <summary>What metadata says of one log. <paramref name="Problem"/> names the first record that cannot be read.</summary>
 internal sealed record LogRecords(LogRecord? Log, IReadOnlyDictionary<long, LogSegmentRecord> Segments, LogLockRecord? Lock, string? Problem)
 {
+    /// <summary>Leases of readers elsewhere.</summary>
+    public IReadOnlyList<(string Process, long Segment)> Readers { get; private init; } = [];
+
     public static LogRecords Of(string log, MetaRange? known)
     {
         LogRecord? record = null;
         LogLockRecord? held = null;
         string? problem = null;
         var segments = new Dictionary<long, LogSegmentRecord>();
-        var (own, below) = (LogKeys.Log(log), LogKeys.Segments(log));
+        var readers = new List<(string Process, long Segment)>();
+        var (own, below, leased) = (LogKeys.Log(log), LogKeys.Segments(log), LogKeys.Readers(log));
         foreach (var entry in known?.Entries ?? [])
         {
             try
@@ -31,6 +35,10 @@ internal sealed record LogRecords(LogRecord? Log, IReadOnlyDictionary<long, LogS
                     var segment = RecordJson.ReadSegment(entry.Key, entry.Value.Span);
                     segments[segment.Number] = segment;
                 }
+                else if (entry.Key.StartsWith(leased, StringComparison.Ordinal))
+                {
+                    readers.Add((Uri.UnescapeDataString(entry.Key[leased.Length..]), ReaderJson.Read(entry.Key, entry.Value.Span).Segment));
+                }
             }
             catch (MiniMilvusException e) when (e.Kind == ErrorKind.Corrupted)
             {
@@ -38,7 +46,7 @@ internal sealed record LogRecords(LogRecord? Log, IReadOnlyDictionary<long, LogS
             }
         }
 
-        return new LogRecords(record, segments, held, problem ?? Contradiction(log, record, segments, held));
+        return new LogRecords(record, segments, held, problem ?? Contradiction(log, record, segments, held)) { Readers = readers };
     }
 
     /// <summary>A lock that its log cannot have: the metadata was restored in part, or a record went.</summary>

@@ -21,6 +21,11 @@ internal static partial class LogKeys
     /// <summary>Of a log whose store cannot fence.</summary>
     public static string Lock(string log) => $"{Logs}{log}/lock";
 
+    /// <summary>What processes read of a log without writing it. Apart from the logs themselves, for who watches those is not to hear of every renewal.</summary>
+    public static string Readers(string log) => $"woodpecker/readers/{log}/";
+
+    public static string Reader(string log, string process) => Readers(log) + Uri.EscapeDataString(process);
+
     /// <summary>The log's name when the key is a log's own, else null.</summary>
     public static string? NameOf(string key) => key.IndexOf('/', Logs.Length) < 0 ? key[Logs.Length..] : null;
 

@@ -279,10 +279,11 @@ internal sealed partial class LogMetadata(IMetaStore store, WoodpeckerOptions op
         return true;
     }, ct);
 
-    /// <summary>Of a log that is being deleted.</summary>
+    /// <summary>Of a log that is being deleted: its readers are given up with it.</summary>
     public ValueTask<bool> RemoveSegmentsAsync(string log, CancellationToken ct) => RetryAsync($"removal of the segments of log '{log}'", async _ =>
     {
-        foreach (var some in (await store.RangeAsync(LogKeys.Segments(log), ct)).Entries.Chunk(OperationsMax))
+        var entries = (await store.RangeAsync(LogKeys.Segments(log), ct)).Entries.AddRange((await store.RangeAsync(LogKeys.Readers(log), ct)).Entries);
+        foreach (var some in entries.Chunk(OperationsMax))
         {
             await store.TransactAsync([], [.. some.Select(e => (MetaOperation)new MetaOperation.Delete(e.Key))], ct);
         }

@@ -12,7 +12,7 @@ namespace MiniMilvus.Woodpecker.Reading;
 /// as it stands there (W12), and is told "truncated" where nothing is left. At the tail of a writer in this process blocks come from memory, woken by the ack; otherwise from the backend.
 /// When the writer is elsewhere, what is confirmed is learnt from the blocks themselves, from the metadata and from the caller's end.
 /// </summary>
-internal sealed class LogReader(string log, ILogBackend backend, LogMetadata metadata, LocalLogs logs, WoodpeckerOptions options, TimeProvider time) : IAsyncDisposable
+internal sealed class LogReader(string log, ILogBackend backend, LogMetadata metadata, LocalLogs logs, ReaderLeases leases, WoodpeckerOptions options, TimeProvider time) : IAsyncDisposable
 {
     private SegmentCursor? _cursor;
     private LogTail? _tail;
@@ -20,6 +20,7 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
     private LogPosition _confirmed;
     private int _looks;
     private bool _isAtTail;
+    private bool _isHeld;
 
     /// <summary>The segment this reader stands in; its file is not collected (W12).</summary>
     public long Segment => Volatile.Read(ref _segment);
@@ -35,13 +36,13 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
         logs.AddReader(log, this);
         try
         {
-            var record = (await metadata.GetLogAsync(log, ct)).Record;
-            if (from < record.TruncatedUntil && from != LogPosition.Beginning)
+            await BeginAsync(from, ct);
+            if (logs.TailOf(log) is null)
             {
-                throw Truncated(from, record);
+                // Held first, then looked at: who collects looks the other way round (W12).
+                await HoldAsync(ct);
+                await BeginAsync(from, ct);
             }
-
-            MoveTo(from == LogPosition.Beginning ? record.TruncatedUntil : from);
 
             // An end that a caller names is one that it knows to be confirmed; without an end there is nothing to trust.
             var trusted = until == LogPosition.Max ? LogPosition.Beginning : until;
@@ -73,6 +74,24 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
         }
     }
 
+    private async ValueTask BeginAsync(LogPosition from, CancellationToken ct)
+    {
+        var record = (await metadata.GetLogAsync(log, ct)).Record;
+        if (from < record.TruncatedUntil && from != LogPosition.Beginning)
+        {
+            throw Truncated(from, record);
+        }
+
+        MoveTo(from == LogPosition.Beginning ? record.TruncatedUntil : from);
+    }
+
+    /// <summary>Tells collectors elsewhere. Where the log is written here, whoever collects it is here too.</summary>
+    private async ValueTask HoldAsync(CancellationToken ct)
+    {
+        await leases.HoldAsync(log, Segment, ct);
+        _isHeld = true;
+    }
+
     public async ValueTask DisposeAsync()
     {
         _tail?.RemoveReader();
@@ -94,11 +113,17 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
     private async ValueTask<DecodedBlock?> NextAsync(LogPosition trusted, CancellationToken ct)
     {
         var tail = FollowTail();
+        if (tail is null && !_isHeld)
+        {
+            await HoldAsync(ct);
+        }
+
         if (tail is null)
         {
             return await NextFromSegmentAsync(null, trusted, ct);
         }
 
+        _isHeld = false; // the leases are not renewed while the writer is here
         var moved = tail.Moved;
         _confirmed = tail.Confirmed;
         if (tail.IsClosed)

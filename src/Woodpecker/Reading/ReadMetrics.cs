@@ -10,12 +10,14 @@ internal sealed class ReadMetrics : IDisposable
     private readonly Meter _meter = new("MiniMilvus.Woodpecker");
     private readonly Counter<long> _blocks;
     private readonly Counter<long> _demotions;
+    private readonly Counter<long> _leasesLate;
     private long _fromTail, _fromSegments, _demoted;
 
     public ReadMetrics()
     {
         _blocks = _meter.CreateCounter<long>("woodpecker_read_blocks", "blocks", "Blocks given to readers, from the tail in memory or from where segments lie");
         _demotions = _meter.CreateCounter<long>("woodpecker_reader_demotions", "readers", "Readers at the tail that fell behind what memory keeps and went back to the segments");
+        _leasesLate = _meter.CreateCounter<long>("woodpecker_reader_leases_late", "times", "Times that the leases of this process's readers could not be renewed in their turn; the next turn tries again");
     }
 
     public long FromTail => Interlocked.Read(ref _fromTail);
@@ -41,6 +43,8 @@ internal sealed class ReadMetrics : IDisposable
             _demotions.Add(1);
         }
     }
+
+    public void LeaseNotRenewed() => _leasesLate.Add(1);
 
     public void Dispose() => _meter.Dispose();
 }

@@ -5,6 +5,7 @@ public sealed class ManualTime : TimeProvider
 {
     private readonly Lock _lock = new();
     private readonly List<ManualTimer> _timers = [];
+    private readonly List<(TimeSpan Within, TaskCompletionSource Armed)> _waiting = [];
     private TimeSpan _now = TimeSpan.FromDays(20_000);
 
     /// <summary>How many timers are set and would fire.</summary>
@@ -16,6 +17,21 @@ public sealed class ManualTime : TimeProvider
             {
                 return _timers.Count(t => t.Due is not null);
             }
+        }
+    }
+
+    /// <summary>Completes when a timer is set that is due within the given time, now or later.</summary>
+    public Task ArmedAsync(TimeSpan within)
+    {
+        lock (_lock)
+        {
+            if (_timers.Any(t => t.Due - _now <= within))
+            {
+                return Task.CompletedTask;
+            }
+
+            _waiting.Add((within, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)));
+            return _waiting[^1].Armed.Task;
         }
     }
 
@@ -77,6 +93,11 @@ public sealed class ManualTime : TimeProvider
             {
                 Due = dueTime < TimeSpan.Zero ? null : time._now + dueTime;
                 Period = period;
+                foreach (var waiting in time._waiting.Where(w => dueTime >= TimeSpan.Zero && dueTime <= w.Within).ToList())
+                {
+                    time._waiting.Remove(waiting);
+                    waiting.Armed.SetResult();
+                }
             }
 
             return true;

@@ -95,6 +95,35 @@ public abstract partial class WoodpeckerConformance
     }
 
     [Fact]
+    public async Task A_reading_in_another_process_is_spared_too_and_comes_to_its_end()
+    {
+        var time = Frozen();
+        var (log, writer) = await RolledAsync();
+        var all = await NumbersAsync(log, LogPosition.Beginning, writer.Confirmed);
+        var elsewhere = Begin();
+        await using (var reading = elsewhere.ReadAsync(Log, LogPosition.Beginning, writer.Confirmed, Never).GetAsyncEnumerator())
+        {
+            Assert.True(await reading.MoveNextAsync());
+            var read = new List<int> { Number(reading.Current) };
+            await log.TruncateAsync(Log, writer.Confirmed, Never);
+            time.Advance(Retention * 2);
+            await log.CollectAsync(Log, Never);
+            Assert.Equal(Segments(0, writer), await KeptAsync(log));
+            while (await reading.MoveNextAsync())
+            {
+                read.Add(Number(reading.Current));
+            }
+
+            Assert.Equal(all, read);
+        }
+
+        // A process that ends gives back what it held.
+        await elsewhere.DisposeAsync();
+        await log.CollectAsync(Log, Never);
+        Assert.Equal(Segments(writer.Confirmed.Segment, writer), await KeptAsync(log));
+    }
+
+    [Fact]
     public async Task Another_process_goes_on_with_what_the_owner_left()
     {
         var time = Frozen();
