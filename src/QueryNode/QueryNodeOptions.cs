@@ -32,6 +32,9 @@ public sealed record QueryNodeOptions
     /// <summary>Breadth of the graph walk for requests that name none.</summary>
     public int EfDefault { get; init; } = 64;
 
+    /// <summary>How many times k rows of an index with int8 codes are re-ranked by their vectors, for requests that name none.</summary>
+    public float RefineKDefault { get; init; } = 2;
+
     /// <summary>Queries searched by one job of the compute pool.</summary>
     public int QueriesPerJob { get; init; } = 16;
 

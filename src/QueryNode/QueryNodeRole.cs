@@ -105,7 +105,7 @@ public sealed class QueryNodeRole : IQueryNode, IDisposable
 
         var at = await _gate.PassAsync(shards, request.Guarantee, ct);
         using var view = ReadView.Of(shards, request.Partitions, request.IgnoreGrowing, at, record.Schema, request.Filter);
-        var search = await view.RunAsync(_pool, () => new VectorSearch(request, view.Cut(), field.Dim, _options.EfDefault, _scratch), ct);
+        var search = await view.RunAsync(_pool, () => new VectorSearch(request, view.Cut(), field.Dim, _options, _scratch), ct);
         var jobs = new List<Task<(ImmutableArray<ImmutableArray<Hit>> Hits, long Distances)>>();
         for (var first = 0; first < request.QueryCount; first += _options.QueriesPerJob)
         {

@@ -100,6 +100,20 @@ public sealed class IndexTests
         Assert.False(IndexPlan.IsGraph(World.Schema, Hnsw with { Field = FakeLog.Key, IndexType = "INVERTED" }));
     }
 
+    [Theory]
+    [InlineData("HNSW", """{"M": 8, "efConstruction": "64"}""", 8, 64, false)]
+    [InlineData("HNSW", """{"efConstruction": 99999}""", 16, 32768, false)]
+    [InlineData("HNSW_SQ", """{"M": 4}""", 4, 200, true)]
+    [InlineData("HNSW_SQ", """{"sq_type": "SQ8"}""", 16, 200, true)]
+    [InlineData("HNSW_SQ", """{"sq_type": "FP16"}""", 16, 200, false)]
+    [InlineData("IVF_FLAT", """{"nlist": 128}""", 16, 200, false)]
+    [InlineData("AUTOINDEX", "", 16, 200, false)]
+    public void A_type_and_its_parameters_decide_what_is_built(string type, string json, int m, int efConstruction, bool isQuantized)
+    {
+        var plan = IndexPlan.Of(World.Schema, Hnsw with { IndexType = type, Params = ImmutableSortedDictionary<string, string>.Empty.Add("params", json) });
+        Assert.Equal((m, efConstruction, isQuantized), (plan.Options.M, plan.Options.EfConstruction, plan.IsQuantized));
+    }
+
     private static double Recall(SealedGraph graph, FloatVectorColumn vectors)
     {
         var random = new Random(5);

@@ -117,6 +117,26 @@ public sealed class SearchTests
         Assert.All(result.Results.Scores, s => Assert.Equal(MathF.Round(s, 2), s));
     }
 
+    [Theory]
+    [InlineData("HNSW", 9, false), InlineData("HNSW_SQ", 9, false), InlineData("HNSW", 10, true), InlineData("AUTOINDEX", 9, true), InlineData("IVF_FLAT", 9, true)]
+    public async Task The_beam_of_a_graph_is_not_narrower_than_what_is_asked_for(string type, int ef, bool isTaken)
+    {
+        await using var world = new Harness();
+        Ok(await world.Service.CreateCollection(Create("c"), world.Call()));
+        Ok(await world.Service.CreateIndex(new CreateIndexRequest { CollectionName = "c", FieldName = "vector", ExtraParams = { Pair("metric_type", "L2"), Pair("index_type", type) } }, world.Call()));
+        Ok(await world.Service.LoadCollection(new LoadCollectionRequest { CollectionName = "c" }, world.Call()));
+        var result = await world.Service.Search(SearchOf("c", [3, 1], 10, ("params", $$"""{"ef": {{ef}}, "refine_k": 2.5, "nprobe": 8}""")), world.Call());
+        if (isTaken)
+        {
+            Ok(result.Status);
+            Assert.Equal((ef, 2.5f), (world.Node.Searches.Single().Ef, world.Node.Searches.Single().RefineK));
+            return;
+        }
+
+        Refused(result.Status, 1100, ErrorCode.IllegalArgument, $"ef({ef}) should be larger than k(10)");
+        Assert.Empty(world.Node.Searches);
+    }
+
     [Fact]
     public async Task Several_query_vectors_are_answered_one_after_the_other()
     {

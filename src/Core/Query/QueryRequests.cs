@@ -25,6 +25,8 @@ public sealed record SearchRequest
     public required Timestamp Guarantee { get; init; }
     /// <summary>The breadth of the graph walk; 0 = the node's default.</summary>
     public int Ef { get; init; }
+    /// <summary>Of an index with codes: how many times k rows are re-ranked by their vectors; 0 = the node's default.</summary>
+    public float RefineK { get; init; }
     /// <summary>Range search on the score as the user sees it: null = no bound. IP and COSINE: Radius &lt; s ≤ RangeFilter; L2: RangeFilter ≤ s &lt; Radius.</summary>
     public float? Radius { get; init; }
     public float? RangeFilter { get; init; }

@@ -4,6 +4,7 @@ using MiniMilvus.Core.Catalog;
 using MiniMilvus.Core.Errors;
 using MiniMilvus.Core.Events;
 using MiniMilvus.Core.Rows;
+using MiniMilvus.Core.Schema;
 using MiniMilvus.Core.Time;
 using MiniMilvus.Index.Distances;
 using MiniMilvus.Index.Hnsw;
@@ -20,7 +21,7 @@ internal sealed class IndexBuildJob(CatalogView catalog, IObjectStore objects, I
     /// <summary>Returns when the index is committed, or when the catalogue no longer wants it.</summary>
     public async Task BuildAsync(MissingIndex missing, CancellationToken ct)
     {
-        var (lease, _, segment, index) = missing;
+        var (lease, owner, segment, index) = missing;
         var began = time.GetTimestamp();
         try
         {
@@ -29,7 +30,7 @@ internal sealed class IndexBuildJob(CatalogView catalog, IObjectStore objects, I
             byte[] graph;
             try
             {
-                graph = await compute.RunAsync(() => Build(vectors, index, ct), ct);
+                graph = await compute.RunAsync(() => Build(vectors, index.Metric, IndexPlan.Of(owner.Schema, index), ct), ct);
             }
             finally
             {
@@ -64,9 +65,9 @@ internal sealed class IndexBuildJob(CatalogView catalog, IObjectStore objects, I
         }
     }
 
-    private static byte[] Build(FloatVectorColumn vectors, IndexRecord index, CancellationToken ct)
+    private static byte[] Build(FloatVectorColumn vectors, MetricType metric, IndexPlan plan, CancellationToken ct)
     {
-        var source = new ContiguousVectors(new VectorSpace(index.Metric, vectors.Dim), vectors.Values);
-        return HnswGraph.Build(source, IndexPlan.Options(index), ct).Seal();
+        var source = new ContiguousVectors(new VectorSpace(metric, vectors.Dim), vectors.Values);
+        return HnswGraph.Build(source, plan.Options, ct).Seal(plan.IsQuantized);
     }
 }

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text.Json;
 using MiniMilvus.Core.Catalog;
 using MiniMilvus.Core.Errors;
 using MiniMilvus.Core.Schema;
@@ -8,55 +6,34 @@ using MiniMilvus.Index.Hnsw;
 namespace MiniMilvus.DataNode.Indexing;
 
 /// <summary>What an <see cref="IndexRecord"/> asks to be built for a segment. FLAT and scalar indexes need no file: sealed columns are scanned.</summary>
-internal static class IndexPlan
+internal sealed record IndexPlan(HnswOptions Options, bool IsQuantized)
 {
+    // More gives no better graph of a segment's rows, and only takes longer.
+    private const int EfConstructionMax = 32768;
+
     /// <summary>Whether the index is a graph file over a float vector field.</summary>
-    public static bool IsGraph(CollectionSchema schema, IndexRecord index) =>
-        schema.Find(index.Field) is { Type: DataType.FloatVector } && !index.IndexType.Equals("FLAT", StringComparison.OrdinalIgnoreCase);
+    public static bool IsGraph(CollectionSchema schema, IndexRecord index) => schema.Find(index.Field) is { Type: DataType.FloatVector } field && Kind(field, index).Structure != IndexStructure.Scan;
 
-    /// <summary>M and efConstruction as given, directly or inside <c>params</c>; else the defaults.</summary>
-    public static HnswOptions Options(IndexRecord index)
+    /// <summary>M and efConstruction as given, directly or inside <c>params</c>, else the defaults; int8 codes where a scalar quantiser is asked for.</summary>
+    public static IndexPlan Of(CollectionSchema schema, IndexRecord index)
     {
-        var defaults = new HnswOptions();
-        return new HnswOptions
-        {
-            M = Number(index, "M", 2, 2048) ?? defaults.M,
-            EfConstruction = Number(index, "efConstruction", 1, 32768) ?? defaults.EfConstruction,
-        };
+        var field = schema.Find(index.Field) ?? throw MiniMilvusException.Internal($"index {index.Id} on field {index.Field}, which is not in the schema");
+        var kind = Kind(field, index);
+        var options = new HnswOptions();
+        return new IndexPlan(
+            options with { M = kind.M ?? options.M, EfConstruction = Math.Min(kind.EfConstruction ?? options.EfConstruction, EfConstructionMax) },
+            kind.Structure == IndexStructure.CodedGraph);
     }
 
-    private static int? Number(IndexRecord index, string name, int low, int high)
+    private static IndexKind Kind(FieldSchema field, IndexRecord index)
     {
-        if (Text(index, name) is not { } text)
-        {
-            return null;
-        }
-
-        return int.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out var value)
-            ? Math.Clamp(value, low, high) // The proxy refuses what lies outside; a record from elsewhere still gets its index.
-            : throw MiniMilvusException.Corrupted($"index {index.Id}: expected a number for {name}, found '{text}'");
-    }
-
-    private static string? Text(IndexRecord index, string name)
-    {
-        if (index.Params.TryGetValue(name, out var direct))
-        {
-            return direct;
-        }
-
-        if (!index.Params.TryGetValue("params", out var json))
-        {
-            return null;
-        }
-
         try
         {
-            using var document = JsonDocument.Parse(json);
-            return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty(name, out var value) ? value.ToString() : null;
+            return IndexKind.Of(field, index.IndexType.ToUpperInvariant(), IndexParams.Of(index.Params));
         }
-        catch (JsonException e)
+        catch (MiniMilvusException e) when (e.Kind == ErrorKind.Invalid)
         {
-            throw MiniMilvusException.Corrupted($"index {index.Id}: params that are not JSON: {e.Message}", e);
+            throw MiniMilvusException.Corrupted($"index {index.Id}: {e.Message}", e); // The coordinator takes no such index.
         }
     }
 }

@@ -20,7 +20,7 @@ internal static class QueryWire
         var wire = new Wire.SearchRequest
         {
             Collection = r.Collection.Value, VectorField = r.VectorField.Value, Metric = (int)r.Metric, TopK = r.TopK, Queries = Floats(r.Queries.Span),
-            QueryCount = r.QueryCount, Filter = r.Filter, Guarantee = r.Guarantee.Value, Ef = r.Ef, IgnoreGrowing = r.IgnoreGrowing,
+            QueryCount = r.QueryCount, Filter = r.Filter, Guarantee = r.Guarantee.Value, Ef = r.Ef, RefineK = r.RefineK, IgnoreGrowing = r.IgnoreGrowing,
         };
         wire.Channels.AddRange(r.Channels.Select(c => c.Name));
         wire.Partitions.AddRange(r.Partitions.Select(p => p.Value));
@@ -52,6 +52,7 @@ internal static class QueryWire
         OutputFields = [.. r.OutputFields.Select(f => new FieldId(f))],
         Guarantee = new Timestamp(r.Guarantee),
         Ef = r.Ef,
+        RefineK = r.RefineK,
         Radius = r.HasRadius ? r.Radius : null,
         RangeFilter = r.HasRangeFilter ? r.RangeFilter : null,
         IgnoreGrowing = r.IgnoreGrowing,

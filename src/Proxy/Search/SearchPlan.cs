@@ -17,6 +17,7 @@ internal sealed record SearchPlan
     public required int Limit { get; init; }
     public int Offset { get; init; }
     public int Ef { get; init; }
+    public float RefineK { get; init; }
     public float? Radius { get; init; }
     public float? RangeFilter { get; init; }
     public bool IgnoreGrowing { get; init; }
@@ -37,30 +38,22 @@ internal sealed record SearchPlan
 
         var field = VectorField(collection.Schema, parameters.Text("anns_field"));
         var (limit, offset) = Window(parameters, options);
-        var ef = parameters.Integer("ef") ?? 0;
-        if (ef is < 0 or > int.MaxValue || (parameters.Text("ef") is not null && ef == 0))
-        {
-            throw MiniMilvusException.Invalid($"ef: expected a positive integer, found {ef}");
-        }
-
-        if (parameters.Integer("nprobe") is <= 0 and var nprobe)
-        {
-            throw MiniMilvusException.Invalid($"nprobe: expected a positive integer, found {nprobe}");
-        }
-
-        var metric = MetricFor(collection, field, parameters.Text("metric_type"));
+        var index = IndexOn(collection, field);
+        var metric = MetricFor(index, parameters.Text("metric_type"));
         var plan = new SearchPlan
         {
             Field = field,
             Metric = metric,
             Limit = limit,
             Offset = offset,
-            Ef = (int)ef,
+            Ef = SearchEffort.Ef(parameters, index, limit + offset),
+            RefineK = SearchEffort.RefineK(parameters),
             Radius = parameters.Number("radius"),
             RangeFilter = parameters.Number("range_filter"),
             IgnoreGrowing = parameters.Flag("ignore_growing"),
             RoundDecimal = Rounding(parameters),
         };
+        SearchEffort.CheckProbes(parameters);
         CheckRange(plan);
         return plan;
     }
@@ -113,10 +106,11 @@ internal sealed record SearchPlan
         return field.IsVector ? field : throw MiniMilvusException.Invalid($"anns_field: expected a vector field, found '{name}' of type {field.Type}");
     }
 
-    private static MetricType MetricFor(CollectionRecord collection, FieldSchema field, string? asked)
+    private static IndexRecord IndexOn(CollectionRecord collection, FieldSchema field) => collection.Indexes.FirstOrDefault(i => i.Field == field.Id)
+        ?? throw MiniMilvusException.NotFound(ErrorReason.IndexNotFound, $"index not found[collection={collection.Name}][field={field.Name}]");
+
+    private static MetricType MetricFor(IndexRecord index, string? asked)
     {
-        var index = collection.Indexes.FirstOrDefault(i => i.Field == field.Id)
-            ?? throw MiniMilvusException.NotFound(ErrorReason.IndexNotFound, $"index not found[collection={collection.Name}][field={field.Name}]");
         if (asked is null)
         {
             return index.Metric;

@@ -31,6 +31,7 @@ internal sealed class Searcher(GuaranteedReader reader, ProxyMetrics metrics)
             OutputFields = output.Ids,
             Guarantee = guarantee,
             Ef = plan.Ef,
+            RefineK = plan.RefineK,
             Radius = plan.Radius,
             RangeFilter = plan.RangeFilter,
             IgnoreGrowing = plan.IgnoreGrowing,

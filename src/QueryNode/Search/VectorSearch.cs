@@ -25,15 +25,17 @@ internal sealed class VectorSearch
     private readonly VectorSpace _space;
     private readonly HnswScratchPool _scratch;
     private readonly int _ef;
+    private readonly float _refineK;
     private readonly long _visible;
 
-    public VectorSearch(SearchRequest request, ImmutableArray<SegmentCut> cuts, int dimension, int efDefault, HnswScratchPool scratch)
+    public VectorSearch(SearchRequest request, ImmutableArray<SegmentCut> cuts, int dimension, QueryNodeOptions options, HnswScratchPool scratch)
     {
         _request = request;
         _cuts = cuts;
         _space = new VectorSpace(request.Metric, dimension);
         _scratch = scratch;
-        _ef = request.Ef > 0 ? request.Ef : efDefault;
+        _ef = request.Ef > 0 ? request.Ef : options.EfDefault;
+        _refineK = request.RefineK > 0 ? request.RefineK : options.RefineKDefault;
         var parts = new List<VectorPart>();
         for (var i = 0; i < cuts.Length; i++)
         {
@@ -96,7 +98,7 @@ internal sealed class VectorSearch
             var linked = Math.Min(vectors.Index?.Count ?? 0, vectors.Rows);
             for (var i = 0; i < count && linked > 0; i++)
             {
-                var search = new HnswSearch(bounded, Math.Max(_ef, bounded)) { Allowed = allowed, RowLimit = linked };
+                var search = new HnswSearch(bounded, Math.Max(_ef, bounded)) { Allowed = allowed, RowLimit = linked, RefineK = _refineK };
                 var found = vectors.Index!.Search(queries.Slice(i * _space.Dimension, _space.Dimension), search, _scratch, results, ref stats);
                 foreach (var neighbor in results.AsSpan(0, found))
                 {

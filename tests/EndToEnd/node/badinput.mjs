@@ -172,6 +172,34 @@ test('a metric that is not the index\'s', async () => {
   failed(await search({ values: good(), metric: 'COSINE' }), 'COSINE', 'L2');
 });
 
+test('bad index parameters, in Milvus\'s words', async () => {
+  const indexed = unique('indexed');
+  ok(await client.createCollection({ collection_name: indexed, fields: [{ name: 'id', data_type: 5, is_primary_key: true }, { name: 'vector', data_type: 101, dim }] }), 'create');
+  try {
+    const create = (index_type, params, metric_type = 'L2') => client.createIndex({ collection_name: indexed, field_name: 'vector', index_type, metric_type, params });
+    refused(await create('FOO'), 1100, 'IllegalArgument', 'invalid index type: FOO');
+    refused(await create('HNSW', { M: 2049 }), 1100, 'IllegalArgument', /param 'M' \(2049\) should be in range \[2, 2048\]/);
+    refused(await create('HNSW', { efConstruction: -1 }), 1100, 'IllegalArgument', /param 'efConstruction' \(-1\) should be in range \[1, 2147483647\]/);
+    refused(await create('HNSW_SQ', { sq_type: 'FP32' }), 1100, 'IllegalArgument', 'invalid scalar quantizer type');
+    refused(await create('IVF_FLAT', { nlist: 0 }), 1100, 'IllegalArgument', /param 'nlist' \(0\) should be in range \[1, 65536\]/);
+    refused(await create('HNSW', {}, 'HAMMING'), 1100, 'IllegalArgument', 'float vector index does not support metric type: HAMMING');
+    const none = await client.describeIndex({ collection_name: indexed });
+    assert.equal(none.status.code, 700, none.status.reason);
+    ok(await create('HNSW_SQ', { M: 8, efConstruction: 64, sq_type: 'SQ8' }), 'create index');
+    const [index] = ok(await client.describeIndex({ collection_name: indexed }), 'describe').index_descriptions;
+    assert.deepEqual([index.state, index.total_rows, index.indexed_rows, index.pending_index_rows], ['Finished', '0', '0', '0']);
+    ok(await client.loadCollectionSync({ collection_name: indexed }), 'load');
+    const asked = (params, limit = 10) => client.search({ collection_name: indexed, data: good(), limit, params }).catch((error) => error);
+    for (const [params, words] of [[{ ef: 0 }, /param 'ef' \(0\) should be in range/], [{ ef: 9 }, /ef\(9\) should be larger than k\(10\)/], [{ nprobe: 65537 }, /param 'nprobe' \(65537\)/]]) {
+      const answer = await asked(params);
+      refused(answer, 1100, 'IllegalArgument', words);
+    }
+    ok(await asked({ ef: 10 }), 'search');
+  } finally {
+    await client.dropCollection({ collection_name: indexed });
+  }
+});
+
 test('a placeholder that is no vector', async () => {
   failed(await stub.call('Search', { collection_name: name, dsl: '', placeholder_group: Buffer.from([0xff, 0xff, 0xff]), dsl_type: 'BoolExprV1', search_params: [{ key: 'topk', value: '1' }] }));
 });
