@@ -55,6 +55,9 @@ public sealed record DataNodeOptions
     /// <summary>The same for a shard with no message of its own since its last checkpoint: it moves with its pchannel (S3).</summary>
     public TimeSpan IdleCheckpointInterval { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>How often files that nothing names are looked for and deleted; zero = never.</summary>
+    public TimeSpan GarbageInterval { get; init; } = TimeSpan.FromHours(1);
+
     /// <summary>The first pause before an operation that was Unavailable is tried again; doubles up to <see cref="RetryDelayMax"/>.</summary>
     public TimeSpan RetryDelayMin { get; init; } = TimeSpan.FromMilliseconds(100);
 

@@ -7,6 +7,7 @@ using MiniMilvus.Core.Time;
 using MiniMilvus.DataNode.Channels;
 using MiniMilvus.DataNode.Deletes;
 using MiniMilvus.DataNode.Flush;
+using MiniMilvus.DataNode.Garbage;
 using MiniMilvus.DataNode.Indexing;
 using MiniMilvus.Storage.Catalog;
 using MiniMilvus.Storage.Objects;
@@ -27,6 +28,8 @@ public sealed class DataNodeRole : IDisposable
     private readonly Metrics _metrics;
     private readonly NodeContext _context;
     private readonly IndexBuildJob _indexBuild;
+    private readonly LiveAttempts _live = new();
+    private readonly RetryingObjectStore _files;
 
     public DataNodeRole(
         ILogReader logReader, ICoordinator coordinator, CatalogView catalog, IObjectStore objects, IComputePool compute, ISealRequester seals,
@@ -39,13 +42,13 @@ public sealed class DataNodeRole : IDisposable
         _retry = new Retry(time, options, _log);
         _budget = new BufferBudget(options.BufferBytesMax);
         _metrics = new Metrics(_budget);
-        var files = new RetryingObjectStore(objects, _retry);
+        var files = _files = new RetryingObjectStore(objects, _retry);
         var slots = new WorkSlots(options.FlushConcurrency);
         var replay = new SegmentReplay(logReader, _retry);
-        var flusher = new SegmentFlusher(files, compute, replay, _budget, slots, time, stations, _metrics, _log);
-        var deletes = new DeleteFlusher(files, compute, time, _metrics, _log);
+        var flusher = new SegmentFlusher(files, compute, replay, _live, _budget, slots, time, stations, _metrics, _log);
+        var deletes = new DeleteFlusher(files, compute, _live, time, _metrics, _log);
         _context = new NodeContext(logReader, catalog, flusher, deletes, seals, _budget, _retry, time, stations, _metrics, _log, options);
-        _indexBuild = new IndexBuildJob(catalog, files, compute, time, stations, _metrics, _log);
+        _indexBuild = new IndexBuildJob(catalog, files, compute, _live, time, stations, _metrics, _log);
     }
 
     /// <summary>The most bytes that buffers held at once since the start; never much above <see cref="DataNodeOptions.BufferBytesMax"/>.</summary>
@@ -91,12 +94,18 @@ public sealed class DataNodeRole : IDisposable
         var running = leases.Select(l => new ChannelWorker(_context, l).RunAsync(stop.Token)).ToList();
         var channels = running.Count;
         running.Add(indexes);
+        var garbage = new GarbageCollector(_context.Catalog, leases, _files, _live, _context.Time, _metrics, _log, _options).RunAsync(stop.Token);
+        if (_options.GarbageInterval > TimeSpan.Zero)
+        {
+            running.Add(garbage);
+        }
+
         Task? first = null;
         while (channels > 0 && first is null)
         {
             var ended = await Task.WhenAny(running);
             running.Remove(ended);
-            channels -= ended == indexes ? 0 : 1;
+            channels -= ended == indexes || ended == garbage ? 0 : 1;
             first = ended.IsCompletedSuccessfully ? null : ended;
         }
 

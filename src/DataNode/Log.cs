@@ -51,6 +51,12 @@ internal static partial class Log
     [LoggerMessage(5014, LogLevel.Debug, "{Channel}: skipped, its collection {Collection} is not in the catalogue")]
     public static partial void CollectionUnknown(ILogger logger, VChannel channel, CollectionId collection);
 
+    [LoggerMessage(5016, LogLevel.Debug, "pchannel {Channel}: {Files} files that nothing names were deleted")]
+    public static partial void GarbageCollected(ILogger logger, PChannel channel, int files);
+
+    [LoggerMessage(5017, LogLevel.Warning, "pchannel {Channel}: garbage not collected, next time again: {Reason}")]
+    public static partial void GarbageNotCollected(ILogger logger, PChannel channel, string reason);
+
     [LoggerMessage(5015, LogLevel.Information, "{Channel}: collection {Collection} dropped, its buffers are let go")]
     public static partial void CollectionDropped(ILogger logger, VChannel channel, CollectionId collection);
 }

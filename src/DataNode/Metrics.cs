@@ -13,6 +13,7 @@ internal sealed class Metrics : IDisposable
     private readonly Counter<long> _flushedRows;
     private readonly Counter<long> _flushedBytes;
     private readonly Counter<long> _evictions;
+    private readonly Counter<long> _collected;
     private readonly Histogram<double> _saveLatency;
     private readonly Histogram<double> _buildLatency;
     private readonly Histogram<double> _checkpointLag;
@@ -27,6 +28,7 @@ internal sealed class Metrics : IDisposable
         _evictions = _meter.CreateCounter<long>("milvus_datanode_buffer_evictions", "buffers", "Growing buffers let go to stay within the budget");
         _saveLatency = _meter.CreateHistogram<double>("milvus_datanode_save_latency", "ms", "From the start of an upload to its commit");
         _buildLatency = _meter.CreateHistogram<double>("milvus_datanode_build_index_latency", "ms", "From reading the vectors to the commit of the index");
+        _collected = _meter.CreateCounter<long>("minimilvus_datanode_garbage_files", "files", "Files that nothing named, deleted");
         _checkpointLag = _meter.CreateHistogram<double>("milvus_datanode_checkpoint_lag", "ms", "How far a committed checkpoint lies behind what was consumed");
         _meter.CreateObservableGauge("milvus_datanode_buffer_bytes", () => budget.Used, "bytes", "Rows and deletes held in memory");
         _meter.CreateObservableGauge("milvus_datanode_buffer_rows", () => Interlocked.Read(ref _bufferedRows), "rows", "Rows held for growing and sealed segments");
@@ -37,6 +39,8 @@ internal sealed class Metrics : IDisposable
     public void Buffered(long rows) => Interlocked.Add(ref _bufferedRows, rows);
 
     public void FlushRequested() => _flushRequests.Add(1);
+
+    public void Collected(long files) => _collected.Add(files);
 
     public void Evicted() => _evictions.Add(1);
 

@@ -65,6 +65,7 @@ public sealed class SegmentCatalogTests
         {
             Flush(collection, old, 10),
             new AdvanceCheckpoint(collection.Channels[0], old, new LogPosition(1, 1), new Timestamp(5)),
+            new ConfirmTerm(collection.Channels[0], old),
             new CommitDeletes(collection.Channels[0], old, new DeleteFileRecord(1, collection.Channels[0], collection.Id, "p", 1, default, default, default)),
         })
         {

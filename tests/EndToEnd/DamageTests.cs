@@ -106,6 +106,39 @@ public sealed class DamageTests
         }
     }
 
+    [Fact]
+    public async Task A_server_that_is_killed_and_finds_an_index_file_damaged_answers_as_before_and_builds_another()
+    {
+        using var folder = new DataFolder();
+        var ledger = new Ledger("mended");
+        await using (var first = await ServerProcess.StartAsync(folder.Data))
+        {
+            using var client = first.Connect();
+            await ledger.CreateAsync(client);
+            Assert.True(await ledger.InsertAsync(client, 0));
+            Assert.True(await ledger.InsertAsync(client, Ledger.BatchRows));
+            await client.GetCollection("mended").FlushAsync();
+            await WaitUntilCommittedAsync(folder, "*.idx");
+            await first.KillAsync();
+        }
+
+        var damaged = Find(folder, "*.idx");
+        Verbs.Flip(damaged, (int)new FileInfo(damaged).Length / 2);
+        await using var second = await Deployment.StartAsync(Topology.OneProcess, folder.Data);
+        using var again = second.Connect();
+        await Recovery.WaitUntilLoadedAsync(again, "mended", second);
+        await ledger.AssertByQueryAsync(again);
+        await ledger.AssertBySearchAsync(again, 97);
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (Directory.GetFiles(folder.Data, "*.idx", SearchOption.AllDirectories).All(f => f == damaged))
+        {
+            await Task.Delay(50, limit.Token);
+        }
+
+        await ledger.AssertBySearchAsync(again, 89);
+        await second.StopAsync();
+    }
+
     private static string Find(DataFolder folder, string pattern) => Directory.GetFiles(folder.Data, pattern, SearchOption.AllDirectories).Order(StringComparer.Ordinal).First();
 
     /// <summary>Until the metadata names the first file of each kind.</summary>

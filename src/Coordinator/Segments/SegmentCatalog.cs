@@ -57,6 +57,9 @@ internal sealed class SegmentCatalog(IMetaStore meta, Action<PChannel, Term> req
                 await CommitIndexAsync(index, ct);
                 Log.SegmentCommitted(logger, index.Segment, "index");
                 break;
+            case ConfirmTerm:
+                await FenceAsync(commit, ct);
+                break;
             case DiscardIndex discard:
                 await UpdateSegmentAsync(discard.Collection, discard.Segment, [], stored =>
                     stored?.Indexes.FirstOrDefault(i => i.IndexId == discard.IndexId && i.Path == discard.Path) is { } named ? stored with { Indexes = stored.Indexes.Remove(named) } : stored, ct);

@@ -58,6 +58,7 @@ public sealed record ReleaseCollection(string Database, string Name) : DdlComman
 [JsonDerivedType(typeof(CommitFlush), "commitFlush")]
 [JsonDerivedType(typeof(CommitDeletes), "commitDeletes")]
 [JsonDerivedType(typeof(CommitIndex), "commitIndex")]
+[JsonDerivedType(typeof(ConfirmTerm), "confirmTerm")]
 [JsonDerivedType(typeof(DiscardIndex), "discardIndex")]
 [JsonDerivedType(typeof(AdvanceCheckpoint), "advanceCheckpoint")]
 public abstract record SegmentCommit(VChannel Channel, Term Term);
@@ -77,6 +78,9 @@ public sealed record CommitIndex(VChannel Channel, Term Term, SegmentId Segment,
 /// term, for nothing is lost by it and a file of another name stays.
 /// </summary>
 public sealed record DiscardIndex(VChannel Channel, Term Term, SegmentId Segment, CollectionId Collection, long IndexId, string Path) : SegmentCommit(Channel, Term);
+
+/// <summary>Changes nothing: Fenced when the term is not the pchannel's newest.</summary>
+public sealed record ConfirmTerm(VChannel Channel, Term Term) : SegmentCommit(Channel, Term);
 
 public sealed record AdvanceCheckpoint(VChannel Channel, Term Term, LogPosition Position, Time.Timestamp Tick) : SegmentCommit(Channel, Term);
 

@@ -5,18 +5,20 @@ using MiniMilvus.Core.Errors;
 using MiniMilvus.Core.Time;
 using MiniMilvus.DataNode.Channels;
 using MiniMilvus.DataNode.Flush;
+using MiniMilvus.DataNode.Garbage;
 using MiniMilvus.Storage.Objects;
 using MiniMilvus.Storage.Segments;
 
 namespace MiniMilvus.DataNode.Deletes;
 
 /// <summary>Writes a run of deletes as a delete file and commits it; only then may the checkpoint pass them (S7).</summary>
-internal sealed class DeleteFlusher(IObjectStore objects, IComputePool compute, TimeProvider time, Metrics metrics, ILogger log)
+internal sealed class DeleteFlusher(IObjectStore objects, IComputePool compute, LiveAttempts live, TimeProvider time, Metrics metrics, ILogger log)
 {
     public async Task FlushAsync(ChannelLease lease, VChannel channel, CollectionId collection, PendingDeletes pending, CancellationToken ct)
     {
         var began = time.GetTimestamp();
-        var id = await lease.AllocateIdAsync(ct);
+        using var attempt = live.Begin();
+        var id = attempt.Is(await lease.AllocateIdAsync(ct));
         var path = ObjectPaths.DeleteFile(collection, channel, id);
         var batch = await compute.RunAsync(() => Assemble(collection, pending), ct);
         var bytes = await DeleteFile.WriteAsync(objects, path, batch, ct);

@@ -5,6 +5,7 @@ using MiniMilvus.Core.Errors;
 using MiniMilvus.Core.Events;
 using MiniMilvus.Core.Time;
 using MiniMilvus.DataNode.Channels;
+using MiniMilvus.DataNode.Garbage;
 using MiniMilvus.Storage.Objects;
 using MiniMilvus.Storage.Segments;
 
@@ -15,7 +16,7 @@ namespace MiniMilvus.DataNode.Flush;
 /// Each attempt has its own file names, so an attempt that ended half-way, or one of a paused node, leaves garbage but never a wrong file.
 /// </summary>
 internal sealed class SegmentFlusher(
-    IObjectStore objects, IComputePool compute, SegmentReplay replay, BufferBudget budget, WorkSlots slots, TimeProvider time, IStationSink stations, Metrics metrics, ILogger log)
+    IObjectStore objects, IComputePool compute, SegmentReplay replay, LiveAttempts live, BufferBudget budget, WorkSlots slots, TimeProvider time, IStationSink stations, Metrics metrics, ILogger log)
 {
     /// <returns>False when the catalogue no longer wants the segment.</returns>
     public async Task<bool> FlushAsync(ChannelLease lease, VChannel channel, WriteBuffer buffer, CancellationToken ct)
@@ -39,7 +40,8 @@ internal sealed class SegmentFlusher(
                 batches = again;
             }
 
-            var record = await UploadAsync(lease, channel, buffer, batches, ct);
+            using var attempt = live.Begin();
+            var record = await UploadAsync(lease, attempt, channel, buffer, batches, ct);
             var kept = await CommitAsync(lease, channel, record, ct);
             if (kept)
             {
@@ -55,7 +57,7 @@ internal sealed class SegmentFlusher(
         }
     }
 
-    private async Task<SegmentRecord> UploadAsync(ChannelLease lease, VChannel channel, WriteBuffer buffer, IReadOnlyList<BufferedRows> batches, CancellationToken ct)
+    private async Task<SegmentRecord> UploadAsync(ChannelLease lease, LiveAttempts.Attempt live, VChannel channel, WriteBuffer buffer, IReadOnlyList<BufferedRows> batches, CancellationToken ct)
     {
         var (rows, ticks) = await compute.RunAsync(() => (ColumnAssembly.Assemble(batches), ColumnAssembly.Ticks(batches)), ct);
         if (rows.Count != buffer.Rows)
@@ -63,7 +65,7 @@ internal sealed class SegmentFlusher(
             throw MiniMilvusException.Internal($"segment {buffer.Segment}: expected {buffer.Rows} rows, assembled {rows.Count} (S2)");
         }
 
-        var attempt = await lease.AllocateIdAsync(ct);
+        var attempt = live.Is(await lease.AllocateIdAsync(ct));
         var origin = new SegmentOrigin(
             buffer.Segment, buffer.Collection, buffer.Partition, channel, buffer.SchemaVersion, lease.Term, attempt, buffer.Hold.Position, buffer.End);
         var (manifest, path) = await SegmentWriter.WriteAsync(objects, origin, rows, ticks, ct);

@@ -9,6 +9,7 @@ using MiniMilvus.Core.Time;
 using MiniMilvus.Index.Distances;
 using MiniMilvus.Index.Hnsw;
 using MiniMilvus.Index.Vectors;
+using MiniMilvus.DataNode.Garbage;
 using MiniMilvus.Storage.Catalog;
 using MiniMilvus.Storage.Objects;
 using MiniMilvus.Storage.Segments;
@@ -16,7 +17,7 @@ using MiniMilvus.Storage.Segments;
 namespace MiniMilvus.DataNode.Indexing;
 
 /// <summary>Station 17: reads a flushed segment's vectors, builds the graph on the compute pool, stores it as a checksummed index file, and commits that.</summary>
-internal sealed class IndexBuildJob(CatalogView catalog, IObjectStore objects, IComputePool compute, TimeProvider time, IStationSink stations, Metrics metrics, ILogger log)
+internal sealed class IndexBuildJob(CatalogView catalog, IObjectStore objects, IComputePool compute, LiveAttempts live, TimeProvider time, IStationSink stations, Metrics metrics, ILogger log)
 {
     /// <summary>Returns when the index is committed, or when the catalogue no longer wants it.</summary>
     public async Task BuildAsync(MissingIndex missing, CancellationToken ct)
@@ -38,7 +39,8 @@ internal sealed class IndexBuildJob(CatalogView catalog, IObjectStore objects, I
                 view.Dispose();
             }
 
-            var attempt = await lease.AllocateIdAsync(ct);
+            using var underway = live.Begin();
+            var attempt = underway.Is(await lease.AllocateIdAsync(ct));
             var path = ObjectPaths.IndexFile(segment.Collection, segment.Partition, segment.Id, index.Id, attempt);
             var bytes = await IndexFile.WriteAsync(objects, path, index.Id, reader.Indexed(index.Field), new ReadOnlySequence<byte>(graph), ct);
             await lease.CommitAsync(new CommitIndex(segment.Channel, lease.Term, segment.Id, new SegmentIndexRecord(index.Id, index.Field, path, bytes)), ct);

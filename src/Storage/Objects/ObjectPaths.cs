@@ -45,6 +45,16 @@ public static class ObjectPaths
                 : null;
     }
 
+    /// <summary>The number of the attempt that wrote an object: what stands in its name before the extension, behind the last '-' if there is one. Null when it is no such name.</summary>
+    public static long? ParseAttempt(string path)
+    {
+        var name = path[(path.LastIndexOf('/') + 1)..];
+        var dot = name.LastIndexOf('.');
+        return dot > 0 && name[dot..] is ".col" or ".json" or ".idx" or ".del" && TryNumber(name[(name.LastIndexOf('-', dot - 1) + 1)..dot], out var number) && number >= 0 ? number : null;
+    }
+
+    public static bool IsIndexFile(string path) => path.EndsWith(".idx", StringComparison.Ordinal);
+
     private static bool TryNumber(string text, out long number) => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out number);
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

@@ -38,6 +38,7 @@ internal sealed class FakeCoordinator(IMetaStore meta) : ICoordinator
             CommitDeletes c => await ChangeAsync(CatalogKeys.DeleteFile(c.File.Collection, c.Channel, c.File.Id), e => e is null ? CatalogCodec.Encode(c.File) : (ReadOnlyMemory<byte>?)null),
             AdvanceCheckpoint c => await ChangeAsync(CatalogKeys.Checkpoint(c.Channel), e => e is null || Forward(CatalogCodec.Checkpoint(e), c)
                 ? CatalogCodec.Encode(new ChannelCheckpoint(c.Channel, c.Position, c.Tick, c.Term)) : (ReadOnlyMemory<byte>?)null),
+            ConfirmTerm => false,
             _ => throw MiniMilvusException.Internal($"{commit}"),
         };
         if (changed)

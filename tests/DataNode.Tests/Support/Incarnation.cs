@@ -65,7 +65,11 @@ internal sealed class Incarnation(ICoordinator coordinator, IObjectStore objects
 
     public IAsyncEnumerable<ObjectInfo> ListAsync(string prefix, CancellationToken ct) => objects.ListAsync(prefix, ct);
 
-    public ValueTask DeleteAsync(string key, CancellationToken ct) => objects.DeleteAsync(key, ct);
+    public async ValueTask DeleteAsync(string key, CancellationToken ct) => await RunAsync($"delete {key}", async () =>
+    {
+        await objects.DeleteAsync(key, CancellationToken.None);
+        return true;
+    });
 
     public ValueTask<long> RegisterAsync(string role, string address, CancellationToken ct) => RunAsync("register", () => coordinator.RegisterAsync(role, address, ct));
 
