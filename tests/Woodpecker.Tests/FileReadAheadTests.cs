@@ -1,4 +1,5 @@
 using MiniMilvus.Storage.Disk;
+using MiniMilvus.Woodpecker.Blocks;
 using MiniMilvus.Woodpecker.Local;
 
 namespace MiniMilvus.Woodpecker.Tests;
@@ -6,21 +7,25 @@ namespace MiniMilvus.Woodpecker.Tests;
 public sealed class FileReadAheadTests
 {
     private const int PieceBytes = 64;
+    private const int HeadBytes = 20;
     private static readonly CancellationToken Never = CancellationToken.None;
     private readonly SimulatedDisk _disk = new(TimeProvider.System, 1);
 
-    [Fact]
-    public async Task Any_walk_through_a_file_that_grows_reads_what_is_there()
+    [Theory]
+    [InlineData(int.MaxValue)] // all in pieces
+    [InlineData(3 * PieceBytes)] // some in pieces, some straight
+    [InlineData(10)] // nearly all straight
+    public async Task Any_walk_through_a_file_that_grows_reads_what_is_there(int largeBytes)
     {
         for (var seed = 0; seed < 50; seed++)
         {
             var random = new Random(seed);
             var content = new byte[5000];
             random.NextBytes(content);
-            await using var file = await _disk.Mount().OpenAsync($"file-{seed}", DiskOpenMode.CreateNew, Never);
+            await using var file = await _disk.Mount().OpenAsync($"file-{largeBytes}-{seed}", DiskOpenMode.CreateNew, Never);
             var written = random.Next(0, 3000);
             await file.WriteAtAsync(0, content.AsMemory(0, written), Never);
-            await using var ahead = new FileReadAhead(await _disk.Mount().OpenAsync($"file-{seed}", DiskOpenMode.Read, Never), PieceBytes);
+            await using var ahead = new FileReadAhead(await _disk.Mount().OpenAsync($"file-{largeBytes}-{seed}", DiskOpenMode.Read, Never), PieceBytes, HeadBytes, largeBytes);
             var at = 0;
             for (var step = 0; step < 200; step++)
             {
@@ -48,7 +53,7 @@ public sealed class FileReadAheadTests
         var content = new byte[PieceBytes * 20];
         new Random(1).NextBytes(content);
         var inner = new Counted(content);
-        await using var ahead = new FileReadAhead(inner, PieceBytes);
+        await using var ahead = new FileReadAhead(inner, PieceBytes, PieceBytes, int.MaxValue);
         var piece = new byte[PieceBytes];
         await ahead.ReadAsync(0, piece, Never);
         Assert.Equal(1, inner.Reads);
@@ -71,6 +76,44 @@ public sealed class FileReadAheadTests
         }
 
         Assert.Equal(-1, inner.Fails); // it was met
+    }
+
+    [Fact]
+    public async Task Large_blocks_cost_a_look_and_a_read_and_small_ones_are_read_ahead_again()
+    {
+        const int Large = 1000;
+        var content = new byte[20_000];
+        new Random(1).NextBytes(content);
+        var inner = new Counted(content);
+        await using var ahead = new FileReadAhead(inner, PieceBytes, HeadBytes, Large);
+        var at = 0;
+        for (var block = 0; block < 5; block++)
+        {
+            at += await RequireAsync(BlockHeader.Bytes / 4, at);
+            at += await RequireAsync(Large + HeadBytes, at);
+            Assert.Equal(2 * (block + 1), inner.Reads);
+        }
+
+        var small = inner.Reads;
+        for (var block = 0; block < 40; block++)
+        {
+            at += await RequireAsync(BlockHeader.Bytes / 4, at);
+            at += await RequireAsync(BlockHeader.Bytes + 1, at); // more than a header, so it says what comes
+        }
+
+        Assert.InRange(inner.Reads - small, 40 * (BlockHeader.Bytes + 1) / PieceBytes, 60); // a read for each piece, not one for each block and header
+        at += await RequireAsync(Large + HeadBytes, at);
+        small = inner.Reads;
+        await RequireAsync(Large + HeadBytes, at);
+        Assert.InRange(inner.Reads - small, 1, 2);
+
+        async Task<int> RequireAsync(int bytes, int from)
+        {
+            var to = new byte[bytes];
+            Assert.Equal(bytes, await ahead.ReadAsync(from, to, Never));
+            Assert.Equal(content.AsSpan(from, bytes), to.AsSpan());
+            return bytes;
+        }
     }
 
     private sealed class Counted(byte[] content) : IDiskFile

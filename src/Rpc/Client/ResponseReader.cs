@@ -4,10 +4,13 @@ using MiniMilvus.Rpc.Wire;
 
 namespace MiniMilvus.Rpc.Client;
 
-/// <summary>Cuts a response body into messages. One read of the socket may hold many; a message larger than the buffer gets a buffer of its size.</summary>
+/// <summary>Cuts a response body into messages. One read of the socket may hold many; a message larger than the buffer gets a larger one.</summary>
 internal sealed class ResponseReader(Stream body, MessageDecoder decoder) : IDisposable
 {
     private const int BufferBytes = 8 * 1024;
+
+    /// <summary>A longer message is believed as it comes: what a server merely says that it will send costs no memory.</summary>
+    private const int UnseenBytesMax = 1024 * 1024;
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
     private int _start;
     private int _end;
@@ -75,7 +78,7 @@ internal sealed class ResponseReader(Stream body, MessageDecoder decoder) : IDis
     private void MakeRoom()
     {
         int held = _end - _start;
-        long wanted = held >= MessageFrame.HeaderBytes ? (long)MessageFrame.HeaderBytes + _payloadBytes : BufferBytes;
+        long wanted = held >= MessageFrame.HeaderBytes ? Math.Min((long)MessageFrame.HeaderBytes + _payloadBytes, Math.Max(UnseenBytesMax, 4L * held)) : BufferBytes;
         if (wanted > _buffer.Length)
         {
             byte[] larger = ArrayPool<byte>.Shared.Rent(checked((int)wanted));

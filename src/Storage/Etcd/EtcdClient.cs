@@ -139,7 +139,8 @@ internal sealed class EtcdClient : IDisposable
     {
         try
         {
-            return (await endpoint.Kv.RangeAsync(new RangeRequest { Key = _keys.Beacon, KeysOnly = true, Serializable = true }, options)).Header.ClusterId;
+            var request = new RangeRequest { Key = _keys.Beacon, KeysOnly = true, Serializable = true };
+            return (await endpoint.Kv.RangeAsync(request, options)).CheckedFor(request).Header.ClusterId;
         }
         catch (RpcException e) when (EtcdErrors.FaultOf(e) == EtcdFault.BadToken)
         {

@@ -24,8 +24,7 @@ internal static class EtcdErrors
     public static EtcdFault FaultOf(RpcException e) => e.StatusCode switch
     {
         StatusCode.Unavailable when WasNeverSent(e) || Says(e, "etcdserver: no leader") => EtcdFault.NotSent,
-        StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Cancelled or StatusCode.Aborted or StatusCode.Unknown => EtcdFault.Unavailable,
-        StatusCode.Internal when e.Status.DebugException is not null => EtcdFault.Unavailable,
+        StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Cancelled or StatusCode.Aborted or StatusCode.Unknown or StatusCode.Internal => EtcdFault.Unavailable,
         StatusCode.Unauthenticated => EtcdFault.BadToken,
         StatusCode.InvalidArgument when Says(e, "user name is empty") || Says(e, "revision of auth store is old") => EtcdFault.BadToken,
         _ => EtcdFault.Refused,
@@ -55,7 +54,7 @@ internal static class EtcdErrors
             StatusCode.InvalidArgument or StatusCode.OutOfRange or StatusCode.FailedPrecondition => Invalid(place + detail, e),
             StatusCode.Unimplemented => Invalid($"{place}expected etcd's API v3, found: {detail}", e),
             StatusCode.DataLoss => MiniMilvusException.Corrupted(place + detail, e),
-            _ => MiniMilvusException.Internal(place + e.Status, e),
+            _ => MiniMilvusException.Unavailable($"{place}a status that etcd does not give: {e.Status}", e),
         };
     }
 

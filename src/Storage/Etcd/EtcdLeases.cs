@@ -16,7 +16,7 @@ internal sealed class EtcdLeases(EtcdClient client)
         }
 
         var request = new LeaseGrantRequest { TTL = (long)Math.Ceiling(timeToLive.TotalSeconds) };
-        return (await client.WriteAsync("grant of a lease", async (endpoint, call) => await endpoint.Lease.LeaseGrantAsync(request, call), ct)).ID;
+        return (await client.WriteAsync("grant of a lease", async (endpoint, call) => (await endpoint.Lease.LeaseGrantAsync(request, call)).Checked(), ct)).ID;
     }
 
     public async Task KeepAliveAsync(long lease, CancellationToken ct)
@@ -28,13 +28,13 @@ internal sealed class EtcdLeases(EtcdClient client)
     }
 
     public Task RevokeAsync(long lease, CancellationToken ct) => client.WriteAsync(
-        $"revoke of lease {lease}", async (endpoint, call) => await endpoint.Lease.LeaseRevokeAsync(new LeaseRevokeRequest { ID = lease }, call), ct);
+        $"revoke of lease {lease}", async (endpoint, call) => (await endpoint.Lease.LeaseRevokeAsync(new LeaseRevokeRequest { ID = lease }, call)).Checked(), ct);
 
     /// <summary>A stream of one request and one answer; the seconds left, 0 when it has run out.</summary>
     private static async Task<long> KeepAliveAsync(EtcdEndpoint endpoint, long lease, CallOptions options)
     {
         using var call = endpoint.Lease.LeaseKeepAlive(options);
         await EtcdStreams.SendAsync(call.RequestStream, new LeaseKeepAliveRequest { ID = lease });
-        return (await EtcdStreams.ReceiveAsync(call.ResponseStream)).TTL;
+        return (await EtcdStreams.ReceiveAsync(call.ResponseStream)).CheckedFor(lease).TTL;
     }
 }

@@ -19,9 +19,9 @@ public sealed record EtcdMember(
     {
         var only = options with { Endpoints = [endpoint] };
         using var client = new EtcdClient(only, new EtcdKeys(only.Root), time);
-        await client.ReadAsync("status", async (e, call) => await e.Maintenance.StatusAsync(new StatusRequest(), call), ct);
+        await client.ReadAsync("status", async (e, call) => (await e.Maintenance.StatusAsync(new StatusRequest(), call)).Checked(), ct);
         var began = time.GetTimestamp();
-        var status = await client.ReadAsync("status", async (e, call) => await e.Maintenance.StatusAsync(new StatusRequest(), call), ct);
+        var status = await client.ReadAsync("status", async (e, call) => (await e.Maintenance.StatusAsync(new StatusRequest(), call)).Checked(), ct);
         var latency = time.GetElapsedTime(began);
         return new EtcdMember(
             client.Current.Name, latency, status.Version, status.Header.ClusterId.ToString("x", CultureInfo.InvariantCulture), status.Leader != 0, status.DbSize,

@@ -63,7 +63,7 @@ public sealed class EtcdMetaStore : IMetaStore, IDisposable
     {
         MetaLimits.CheckKey(key);
         var request = new RangeRequest { Key = _keys.Of(key) };
-        var found = await _client.ReadAsync($"get of '{key}'", async (endpoint, call) => await endpoint.Kv.RangeAsync(request, call), ct);
+        var found = await _client.ReadAsync($"get of '{key}'", async (endpoint, call) => (await endpoint.Kv.RangeAsync(request, call)).CheckedFor(request), ct);
         return found.Kvs.Count == 0 ? null : _keys.EntryOf(found.Kvs[0]);
     }
 
@@ -82,7 +82,7 @@ public sealed class EtcdMetaStore : IMetaStore, IDisposable
         var key = operations.IsEmpty ? compares.IsEmpty ? "" : compares[0].Key : operations[0].Key;
         // One that changes nothing may be repeated.
         var done = await _client.CallAsync(
-            $"transaction on '{key}'", mayRepeat: operations.IsEmpty, async (endpoint, call) => await endpoint.Kv.TxnAsync(request, call), ct);
+            $"transaction on '{key}'", mayRepeat: operations.IsEmpty, async (endpoint, call) => (await endpoint.Kv.TxnAsync(request, call)).Checked(), ct);
         _beacon.Shown(done.Header.Revision);
         return new MetaTransactionResult(done.Succeeded, done.Header.Revision);
     }
@@ -109,7 +109,7 @@ public sealed class EtcdMetaStore : IMetaStore, IDisposable
 
     private async IAsyncEnumerable<MetaWatchBatch> FollowAsync(string prefix, long fromRevision, [EnumeratorCancellation] CancellationToken ct)
     {
-        var batches = new EtcdWatchBatches(_keys, prefix, fromRevision);
+        var batches = new EtcdWatchBatches(_keys, prefix, fromRevision, _options.RangeBytesMax);
         using var stream = new EtcdWatchStream(_client, _keys, _options, _time, $"watch of '{prefix}' from revision {fromRevision}");
         using var progress = _beacon.Add();
         while (true)
@@ -127,6 +127,6 @@ public sealed class EtcdMetaStore : IMetaStore, IDisposable
     private Task WriteBeaconAsync(CancellationToken ct)
     {
         var request = new TxnRequest { Success = { new RequestOp { RequestPut = new PutRequest { Key = _keys.Beacon } } } };
-        return _client.WriteAsync("proof of progress", async (endpoint, call) => await endpoint.Kv.TxnAsync(request, call), ct);
+        return _client.WriteAsync("proof of progress", async (endpoint, call) => (await endpoint.Kv.TxnAsync(request, call)).Checked(), ct);
     }
 }

@@ -45,7 +45,7 @@ internal sealed class EtcdRange(EtcdClient client, EtcdKeys keys, EtcdOptions op
             {
                 if (request.Limit == 1)
                 {
-                    throw MiniMilvusException.Invalid(ErrorReason.CapacityExceeded, $"etcd: {what}: expected entries of up to {options.MessageBytesMax} bytes, found a larger one");
+                    throw MiniMilvusException.Invalid(ErrorReason.CapacityExceeded, $"etcd {client.Current.Name}: {what}: expected entries of up to {options.MessageBytesMax} bytes, found a larger one");
                 }
 
                 request.Limit = Math.Max(1, request.Limit / 4);
@@ -60,7 +60,7 @@ internal sealed class EtcdRange(EtcdClient client, EtcdKeys keys, EtcdOptions op
 
             if (bytes > options.RangeBytesMax)
             {
-                throw MiniMilvusException.Invalid(ErrorReason.CapacityExceeded, $"etcd: {what}: expected up to {options.RangeBytesMax} bytes ({nameof(EtcdOptions.RangeBytesMax)}), found more");
+                throw MiniMilvusException.Invalid(ErrorReason.CapacityExceeded, $"etcd {client.Current.Name}: {what}: expected up to {options.RangeBytesMax} bytes ({nameof(EtcdOptions.RangeBytesMax)}), found more");
             }
 
             if (request.Revision == 0)
@@ -82,7 +82,7 @@ internal sealed class EtcdRange(EtcdClient client, EtcdKeys keys, EtcdOptions op
     {
         try
         {
-            return await endpoint.Kv.RangeAsync(request, call);
+            return (await endpoint.Kv.RangeAsync(request, call)).CheckedFor(request);
         }
         catch (RpcException e) when (EtcdErrors.IsTooLarge(e))
         {

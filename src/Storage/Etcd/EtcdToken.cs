@@ -36,7 +36,7 @@ internal sealed class EtcdToken(string user, string password)
     {
         try
         {
-            return (await endpoint.Auth.AuthenticateAsync(new AuthenticateRequest { Name = user, Password = password }, cancellationToken: ct)).Token;
+            return EtcdReplies.CheckedToken((await endpoint.Auth.AuthenticateAsync(new AuthenticateRequest { Name = user, Password = password }, cancellationToken: ct)).Token);
         }
         catch (RpcException e) when (e.StatusCode == StatusCode.FailedPrecondition && e.Status.Detail.Contains("not enabled", StringComparison.Ordinal))
         {

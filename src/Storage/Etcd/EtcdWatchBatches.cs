@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using MiniMilvus.Core.Errors;
 using MiniMilvus.Storage.Etcd.Wire;
 using MiniMilvus.Storage.Meta;
 
@@ -8,9 +9,11 @@ namespace MiniMilvus.Storage.Etcd;
 /// Watch responses as batches: all changes of a revision together, those of other prefixes left out, each revision once. The watch covers the
 /// whole root path, so that every change of the deployment proves how far it has come.
 /// </summary>
-internal sealed class EtcdWatchBatches(EtcdKeys keys, string prefix, long fromRevision)
+/// <param name="heldBytesMax">Of the changes of one revision, which come in any number of fragments.</param>
+internal sealed class EtcdWatchBatches(EtcdKeys keys, string prefix, long fromRevision, long heldBytesMax)
 {
     private readonly List<Event> _held = [];
+    private long _heldBytes;
     private long _proven = fromRevision - 1;
     private bool _isOpen;
 
@@ -23,7 +26,7 @@ internal sealed class EtcdWatchBatches(EtcdKeys keys, string prefix, long fromRe
         if (response.Created)
         {
             // What was held came in fragments of a connection that is gone; it comes again.
-            _held.Clear();
+            Forget();
             if (!_isOpen)
             {
                 _isOpen = true;
@@ -51,7 +54,7 @@ internal sealed class EtcdWatchBatches(EtcdKeys keys, string prefix, long fromRe
 
             if (change.Kv.ModRevision >= Next)
             {
-                _held.Add(change);
+                Hold(change);
             }
         }
 
@@ -80,7 +83,24 @@ internal sealed class EtcdWatchBatches(EtcdKeys keys, string prefix, long fromRe
         }
 
         Next = revision + 1;
+        Forget();
+    }
+
+    private void Hold(Event change)
+    {
+        _held.Add(change);
+        _heldBytes += change.CalculateSize();
+        if (_heldBytes > heldBytesMax)
+        {
+            throw MiniMilvusException.Invalid(
+                ErrorReason.CapacityExceeded, $"etcd: watch of '{prefix}': expected up to {heldBytesMax} bytes in one revision ({nameof(EtcdOptions.RangeBytesMax)}), found more");
+        }
+    }
+
+    private void Forget()
+    {
         _held.Clear();
+        _heldBytes = 0;
     }
 
     /// <summary>Proof for a revision, unless a batch or an earlier proof has given it.</summary>

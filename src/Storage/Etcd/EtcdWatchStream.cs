@@ -17,6 +17,7 @@ internal sealed class EtcdWatchStream(EtcdClient client, EtcdKeys keys, EtcdOpti
     private CancellationTokenSource? _stop;
     private AsyncDuplexStreamingCall<WatchRequest, WatchResponse>? _call;
     private TimeSpan _retry = RetryFirst;
+    private long? _openedAt;
     private long? _failingSince;
     private bool _renewed;
 
@@ -30,10 +31,14 @@ internal sealed class EtcdWatchStream(EtcdClient client, EtcdKeys keys, EtcdOpti
         {
             try
             {
-                var response = _call is null ? await OpenAsync(next, ct) : await EtcdStreams.ReceiveAsync(_call.ResponseStream);
+                var response = _call is null ? await OpenAsync(next, ct) : (await EtcdStreams.ReceiveAsync(_call.ResponseStream)).CheckedFor(keys, isFirst: false);
                 if (!response.Canceled)
                 {
-                    (_failingSince, _retry, _renewed) = (null, RetryFirst, false);
+                    if (!response.Created)
+                    {
+                        Recovered();
+                    }
+
                     return response;
                 }
 
@@ -73,7 +78,9 @@ internal sealed class EtcdWatchStream(EtcdClient client, EtcdKeys keys, EtcdOpti
             _call = _endpoint.Watch.Watch(_options);
             var request = new WatchCreateRequest { Key = keys.WatchFirst, RangeEnd = keys.End, StartRevision = next, ProgressNotify = true, Fragment = true };
             await EtcdStreams.SendAsync(_call.RequestStream, new WatchRequest { CreateRequest = request });
-            return await EtcdStreams.ReceiveAsync(_call.ResponseStream);
+            var response = (await EtcdStreams.ReceiveAsync(_call.ResponseStream)).CheckedFor(keys, isFirst: true);
+            _openedAt = time.GetTimestamp();
+            return response;
         }
         catch (OperationCanceledException e) when (!ct.IsCancellationRequested)
         {
@@ -129,8 +136,16 @@ internal sealed class EtcdWatchStream(EtcdClient client, EtcdKeys keys, EtcdOpti
         _retry = _retry * 2 < RetryMax ? _retry * 2 : RetryMax;
     }
 
+    private void Recovered() => (_failingSince, _retry, _renewed) = (null, RetryFirst, false);
+
     private void Close()
     {
+        if (_openedAt is { } opened && time.GetElapsedTime(opened) >= RetryMax)
+        {
+            Recovered(); // it stood for a while, if with nothing to say: what follows is another outage
+        }
+
+        _openedAt = null;
         _call?.Dispose();
         _stop?.Dispose();
         (_call, _stop) = (null, null);

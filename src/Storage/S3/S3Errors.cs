@@ -1,4 +1,5 @@
 using System.Net;
+using System.Xml;
 using Amazon.Runtime;
 using MiniMilvus.Core.Errors;
 using MiniMilvus.Storage.Objects;
@@ -28,6 +29,9 @@ internal static class S3Errors
         AmazonServiceException { StatusCode: var status } answer when (int)status >= 300 => OfAnswer(answer, options, operation, key, condition),
         AmazonClientException or AmazonServiceException or HttpRequestException or IOException or TimeoutException or OperationCanceledException =>
             MiniMilvusException.Unavailable($"{Text(operation, key, options)}: no answer ({Root(e)}){Doubt(condition)}", e),
+        // The client reads the text of an answer without a net.
+        XmlException or FormatException or OverflowException =>
+            MiniMilvusException.Unavailable($"{Text(operation, key, options)}: the answer is not S3's ({e.Message}){Doubt(condition)}", e),
         _ => null,
     };
 

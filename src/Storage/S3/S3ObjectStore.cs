@@ -17,6 +17,7 @@ namespace MiniMilvus.Storage.S3;
 /// </summary>
 public sealed class S3ObjectStore : IObjectStore, IDisposable
 {
+    private const long UnseenBytesMax = 64 * 1024 * 1024;
     private readonly AmazonS3Client _client;
     private readonly IDisposable? _sockets;
     private readonly TimeProvider _time;
@@ -98,7 +99,9 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
         {
             var request = new GetObjectMetadataRequest { BucketName = Options.Bucket, Key = KeyOf(key) };
             var found = await RunAsync("head", key, 0, null, token => _client.GetObjectMetadataAsync(request, token), ct);
-            return new ObjectInfo(key, found.ContentLength, ETag(found.ETag));
+            return found.ContentLength >= 0
+                ? new ObjectInfo(key, found.ContentLength, ETag(found.ETag))
+                : throw MiniMilvusException.Unavailable($"head of '{key}' in {Options.Name}: expected a length, found {found.ContentLength}");
         }
         catch (MiniMilvusException e) when (e.Kind == ErrorKind.NotFound)
         {
@@ -110,28 +113,25 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
     {
         ObjectKeys.CheckPrefix(prefix);
         var order = new OrdinalRuns();
+        var pages = new S3Pages(Options, prefix);
         string? token = null;
         do
         {
             var page = await ListPageAsync(Options.Prefix + prefix, Options.ListPageKeys, token, ct);
+            pages.Check(page, token);
             foreach (var found in page.S3Objects ?? [])
             {
                 // "folder/" is what consoles leave to show a folder; no key of ours ends so.
                 if (!found.Key.EndsWith('/'))
                 {
-                    foreach (var next in order.Add(new ObjectInfo(found.Key[Options.Prefix.Length..], found.Size ?? 0, ETag(found.ETag))))
+                    foreach (var next in order.Add(new ObjectInfo(found.Key[Options.Prefix.Length..], found.Size!.Value, ETag(found.ETag))))
                     {
                         yield return next;
                     }
                 }
             }
 
-            var last = token;
             token = page.IsTruncated == true ? page.NextContinuationToken : null;
-            if (page.IsTruncated == true && (token is null || token == last))
-            {
-                throw MiniMilvusException.Unavailable($"list of '{prefix}' in {Options.Name}: the server says there is more but not where it goes on");
-            }
         }
         while (token is not null);
 
@@ -189,21 +189,12 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
         try
         {
             using var response = await RunAsync("get", key, 0, null, token => _client.GetObjectAsync(request, token), ct);
-            CheckRange(key, range, response);
+            S3Ranges.Check(response, range, key, Options);
             return await RunAsync("get", key, response.ContentLength, null, token => ReadAsync(key, response, token), ct);
         }
         catch (MiniMilvusException e) when (e.InnerException is AmazonS3Exception { StatusCode: HttpStatusCode.RequestedRangeNotSatisfiable })
         {
             return ReadOnlyMemory<byte>.Empty; // it exists and is no longer than the offset
-        }
-    }
-
-    private void CheckRange(string key, ByteRange? range, GetObjectResponse response)
-    {
-        if (range is not null && response.HttpStatusCode != HttpStatusCode.PartialContent && (range.Start > 0 || response.ContentLength - 1 > range.End))
-        {
-            throw new MiniMilvusException(
-                ErrorKind.Invalid, ErrorReason.NotSupported, $"get of '{key}' in {Options.Name}: asked for bytes {range.Start} to {range.End}, got the whole object ({(int)response.HttpStatusCode})");
         }
     }
 
@@ -214,12 +205,24 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
             throw MiniMilvusException.Invalid($"object '{key}' has {response.ContentLength} bytes: read it in ranges");
         }
 
-        var buffer = new byte[response.ContentLength];
-        var read = await response.ResponseStream.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, ct);
+        // What the server says is believed as it comes true: it costs no memory before.
+        var buffer = new byte[Math.Min(response.ContentLength, UnseenBytesMax)];
+        var read = 0;
+        while (true)
+        {
+            read += await response.ResponseStream.ReadAtLeastAsync(buffer.AsMemory(read), buffer.Length - read, throwOnEndOfStream: false, ct);
+            if (read < buffer.Length || read == response.ContentLength)
+            {
+                break;
+            }
+
+            Array.Resize(ref buffer, (int)Math.Min(response.ContentLength, 4L * buffer.Length));
+        }
+
         var more = read == buffer.Length ? await response.ResponseStream.ReadAsync(new byte[1], ct) : 0; // also where the checksum is verified
         return read == buffer.Length && more == 0
             ? buffer
-            : throw MiniMilvusException.Unavailable($"get of '{key}' in {Options.Name}: expected {buffer.Length} bytes, found {(more > 0 ? "more" : read)}");
+            : throw MiniMilvusException.Unavailable($"get of '{key}' in {Options.Name}: expected {response.ContentLength} bytes, found {(more > 0 ? "more" : read)}");
     }
 
     private ValueTask<ListObjectsV2Response> ListPageAsync(string prefix, int keys, string? token, CancellationToken ct)

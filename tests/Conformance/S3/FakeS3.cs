@@ -198,7 +198,7 @@ public sealed partial class FakeS3 : IAsyncDisposable
             var (from, to) = (range.From!.Value, Math.Min(range.To ?? long.MaxValue, found.Content.Length - 1));
             return from >= found.Content.Length
                 ? new Answer(416, "InvalidRange")
-                : answer with { Status = 206, Body = found.Content[(int)from..(int)(to + 1)] };
+                : answer.Part(from, to);
         }
 
         if (found.Checksum is not null && request.Headers["x-amz-checksum-mode"] == "ENABLED")

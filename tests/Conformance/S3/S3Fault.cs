@@ -47,6 +47,13 @@ internal sealed record Answer(int Status, string Code = "")
 
     public byte[] Body { get; init; } = [];
 
+    /// <summary>The bytes of a range, both ends included.</summary>
+    public Answer Part(long from, long to)
+    {
+        Headers["Content-Range"] = string.Create(CultureInfo.InvariantCulture, $"bytes {from}-{to}/{Body.Length}");
+        return this with { Status = 206, Body = Body[(int)from..(int)(to + 1)] };
+    }
+
     public async Task WriteAsync(HttpContext context, S3Fault? fault)
     {
         var body = Code.Length == 0 ? Body : Encoding.UTF8.GetBytes(

@@ -7,7 +7,7 @@ namespace MiniMilvus.Storage.Tests.Etcd;
 /// <summary>Responses as a server may cut, repeat and order them.</summary>
 public sealed class EtcdWatchBatchesTests
 {
-    private readonly EtcdWatchBatches _batches = new(new EtcdKeys("root/"), "w/", 10);
+    private readonly EtcdWatchBatches _batches = new(new EtcdKeys("root/"), "w/", 10, 1000);
 
     [Theory]
     [InlineData(5, 5)]
@@ -65,7 +65,7 @@ public sealed class EtcdWatchBatchesTests
     [Fact]
     public void The_stores_own_key_is_proof_and_no_change()
     {
-        var all = new EtcdWatchBatches(new EtcdKeys("root/"), "", 10);
+        var all = new EtcdWatchBatches(new EtcdKeys("root/"), "", 10, 1000);
         all.Add(new WatchResponse { Created = true, Header = At(9) });
         var batch = Assert.Single(all.Add(Response(false, (10, "\0watch"))));
         Assert.Equal(10, batch.Revision);
