@@ -20,6 +20,7 @@ internal sealed record SimOptions
     {
         BlockBytesMax = 2048, GroupBytesMax = 8192, SegmentBytesMax = 12 * 1024, SegmentBlocksMax = 40, SegmentAgeMax = TimeSpan.FromSeconds(20),
         PreallocateBytesFirst = 4096, PreallocateBytesMax = 8192, ReadBytes = 4096, TailBytesMax = 16 * 1024, DiskFreeBytesMin = 0,
+        RetentionTime = TimeSpan.FromSeconds(1), CollectionRetryInterval = TimeSpan.FromSeconds(1), ReaderLeaseTime = TimeSpan.FromSeconds(2),
     };
 
     public CoordinatorOptions Coordinator { get; init; } = new() { PChannels = 2, PChannelPrefix = "p", IdWindow = 1000, TimestampWindow = TimeSpan.FromSeconds(3) };
