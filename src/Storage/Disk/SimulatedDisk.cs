@@ -63,6 +63,16 @@ public sealed class SimulatedDisk(TimeProvider time, int seed, long capacityByte
         }
     }
 
+    /// <summary>The same, where each unsynced sector and name survives with this probability: 0 keeps none, 1 all.</summary>
+    public void PowerCut(int cutSeed, double survival)
+    {
+        lock (_lock)
+        {
+            _tree.LosePower(new Random(HashCode(cutSeed)), survival);
+            _generation++;
+        }
+    }
+
     /// <summary>The process is killed, the machine goes on: nothing is lost, and every mount so far is dead.</summary>
     public void Kill()
     {

@@ -1,6 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
+using MiniMilvus.Simulation.Exploration;
 using MiniMilvus.Simulation.Faults;
+using MiniMilvus.Simulation.Scheduling;
+using MiniMilvus.Simulation.Walks;
 using MiniMilvus.Simulation.Workload;
 using Out = System.Console;
 
@@ -53,8 +56,14 @@ internal static class Program
             case ["mutant"]:
                 Mutant();
                 break;
+            case ["explore", var place, var plot, var faults, var runs]:
+                Explore(Enum.Parse<Place>(place), Enum.Parse<Plot>(plot), Number(faults), Number(runs));
+                break;
+            case ["walk", var place, var first, var count]:
+                Walk(Enum.Parse<Place>(place), Number(first), Number(count));
+                break;
             default:
-                Out.WriteLine("seeds N… | fresh FIRST SECONDS | calm N | trace N FILE | steps FAULT STRIDE | stations | mutant");
+                Out.WriteLine("walk PLACE FIRST COUNT | explore PLACE PLOT FAULTS RUNS | seeds N… | fresh FIRST SECONDS | calm N | trace N FILE | steps FAULT STRIDE | stations | mutant");
                 return 2;
         }
 
@@ -176,6 +185,42 @@ internal static class Program
 
         Out.WriteLine($"{PowerCuts} power cuts over a log without flushes, and nothing was missed");
         _failed = true;
+    }
+
+    /// <summary>Every order of the small log's steps; what is to happen in it has to have happened.</summary>
+    private static void Explore(Place place, Plot plot, int faults, int runs)
+    {
+        using var gate = new ThreadPoolGate();
+        var watch = Stopwatch.StartNew();
+        var explorer = new Explorer(place, plot, faults);
+        _failed |= !explorer.Explore(gate, runs);
+        Out.WriteLine(explorer);
+        Out.WriteLine($"{watch.Elapsed.TotalSeconds:0.0} s; never happened: {(explorer.Missing.Count == 0 ? "nothing" : string.Join(", ", explorer.Missing))}");
+        Out.WriteLine(string.Join('\n', explorer.Wrong));
+        _failed |= explorer.Missing.Count > 0;
+    }
+
+    /// <summary>So many lives of a log on objects, by seed. Every fault has to strike every kind of call where it applies, every event has to have happened.</summary>
+    private static void Walk(Place place, int first, int count)
+    {
+        using var gate = new ThreadPoolGate();
+        var watch = Stopwatch.StartNew();
+        var (faults, events) = (new WalkFaults(), new SortedDictionary<string, long>(StringComparer.Ordinal));
+        for (var seed = first; seed < first + count && !_failed; seed++)
+        {
+            var walk = new LogWalk(place, seed, faults, events);
+            walk.Run(gate);
+            _failed = walk.Wrong.Count > 0;
+            if (_failed || count == 1)
+            {
+                Out.WriteLine($"{walk}\n{string.Join('\n', walk.Wrong.Take(5))}");
+            }
+        }
+
+        var missing = count == 1 ? [] : faults.Missing.Concat(LogWalk.Required.Where(e => !events.ContainsKey(e))).ToList();
+        Out.WriteLine($"{faults}\n{string.Join('\n', events.Select(e => $"{e.Value,8}  {e.Key}"))}\nnever happened: {(missing.Count == 0 ? "nothing" : string.Join(", ", missing))}");
+        _failed |= missing.Count > 0;
+        Out.WriteLine(count == 1 ? "" : $"{count} seeds from {first} in {watch.Elapsed.TotalSeconds:0} s");
     }
 
     private sealed class Watching(SortedSet<string> stations) : IFaultPlan

@@ -9,9 +9,10 @@ internal sealed class SimulationHangException(string message) : Exception(messag
 internal sealed class EscapedException(string message) : Exception(message);
 
 /// <summary>
-/// One thread runs the whole world. What is ready is taken in seeded order; time moves only when nothing is ready. One seed, one run.
+/// One thread runs the whole world. What is ready is taken in seeded order (or, <paramref name="inOrder"/>, as it became ready); time moves
+/// only when nothing is ready. One seed, one run.
 /// </summary>
-internal sealed class SimScheduler(int seed)
+internal sealed class SimScheduler(int seed, bool inOrder = false)
 {
     private static readonly DateTimeOffset Epoch = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
@@ -67,8 +68,14 @@ internal sealed class SimScheduler(int seed)
     /// <summary>Runs until <paramref name="main"/> ends. Throws its failure, or what went wrong with the world.</summary>
     public void Run(SimProcess root, Func<Task> main, long stepsMax, TimeSpan timeMax)
     {
-        var previous = SynchronizationContext.Current;
         using var gate = new ThreadPoolGate();
+        Run(gate, root, main, stepsMax, timeMax);
+    }
+
+    /// <summary>The same under a gate that serves many worlds, one after the other.</summary>
+    public void Run(ThreadPoolGate gate, SimProcess root, Func<Task> main, long stepsMax, TimeSpan timeMax)
+    {
+        var previous = SynchronizationContext.Current;
         Gate = gate;
         try
         {
@@ -128,10 +135,18 @@ internal sealed class SimScheduler(int seed)
                 return false;
             }
 
-            var at = _random.Next(_ready.Count);
+            var at = inOrder ? 0 : _random.Next(_ready.Count);
             work = _ready[at];
-            _ready[at] = _ready[^1];
-            _ready.RemoveAt(_ready.Count - 1);
+            if (inOrder)
+            {
+                _ready.RemoveAt(0);
+            }
+            else
+            {
+                _ready[at] = _ready[^1];
+                _ready.RemoveAt(_ready.Count - 1);
+            }
+
             Note((ulong)_ready.Count);
         }
 
