@@ -105,7 +105,8 @@ public abstract class WoodpeckerEngine : IWoodpecker
             var start = new LogPosition(number, 0);
             var tail = new LogTail(start, _options.TailBytesMax);
             var queue = new EntryQueue(_options, _backend, _time, start);
-            var commit = new GroupCommit(log, term, _backend, _metadata, new Durable(log, guard, _stations), queue, tail, _stations, segment, number);
+            var limit = new StepLimit(log, term, _options.StepTimeMax, _time);
+            var commit = new GroupCommit(log, term, _backend, _metadata, new Durable(log, guard, _stations), limit, queue, tail, _stations, segment, number);
             var writer = new LogWriter(log, term, _options, _backend, queue, guard, tail, _stations);
             writer.Start(commit);
             _logs.Opened(log, writer, tail);

@@ -24,6 +24,10 @@ public sealed record WoodpeckerOptions
     /// <summary>On a disk: a group of this size is encoded and written while an earlier one is being flushed.</summary>
     public int EarlyGroupBytesMin { get; init; } = 1024 * 1024;
 
+    /// <summary>A writer whose disk or store has not answered for so long gives up its role: every append that waits fails, and another term may try (W13).</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00", ParseLimitsInInvariantCulture = true, ConvertValueInInvariantCulture = true)]
+    public TimeSpan StepTimeMax { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>What may wait for its flush; more makes the appender wait.</summary>
     public long QueueBytesMax { get; init; } = 256 * 1024 * 1024;
 

@@ -17,8 +17,8 @@ internal sealed class Simulated(int seed = 1)
 
     public static string SegmentPath(long number) => $"logs/{TestLog.Name}/{number:D8}.wal";
 
-    public LocalWoodpecker Start(WoodpeckerOptions? options = null) =>
-        new(Disk.Mount(), Meta, options ?? TestLog.Small, TimeProvider.System, NoStations.Instance, $"writer-{++_started}");
+    public LocalWoodpecker Start(WoodpeckerOptions? options = null, TimeProvider? time = null) =>
+        new(Disk.Mount(), Meta, options ?? TestLog.Small, time ?? TimeProvider.System, NoStations.Instance, $"writer-{++_started}");
 
     public async Task<ILogWriter> CreateAsync(LocalWoodpecker log)
     {

@@ -2,7 +2,9 @@ using System.Buffers;
 using System.Runtime.CompilerServices;
 using MiniMilvus.Conformance.Support;
 using MiniMilvus.Core;
+using MiniMilvus.Core.Errors;
 using MiniMilvus.Core.Events;
+using MiniMilvus.Storage.Disk;
 using MiniMilvus.Storage.Meta;
 using MiniMilvus.Storage.Objects;
 
@@ -46,6 +48,80 @@ public sealed class StalledBackendTests
         await accepted[^1].Durable;
         Assert.Equal(Enumerable.Range(0, accepted.Count), await TestLog.ReadAsync(log, LogPosition.Beginning, writer.Confirmed));
     }
+
+    [Theory]
+    [InlineData(DiskStepKind.Write)]
+    [InlineData(DiskStepKind.Flush)]
+    public async Task A_disk_that_never_answers_ends_the_role_and_what_it_does_later_harms_nobody(DiskStepKind step)
+    {
+        var time = new ManualTime();
+        var test = new Simulated();
+        var log = test.Start(time: time);
+        var writer = await test.CreateAsync(log);
+        await TestLog.AppendAsync(writer, 0);
+        var (asleep, wakesUp) = (Signal(), Signal());
+        test.Disk.OnStep = s => s.Kind == step && asleep.TrySetResult() ? new DiskFault.Held(wakesUp.Task) : null;
+        var first = await writer.EnqueueAsync(TestLog.Entry(1), default);
+        await asleep.Task;
+        var behind = await writer.EnqueueAsync(TestLog.Entry(2), default);
+        time.Advance(TestLog.Small.StepTimeMax - TimeSpan.FromMilliseconds(1));
+        Assert.False(first.Durable.IsCompleted);
+        await AdvanceUntilAsync(time, TestLog.Small.StepTimeMax, first.Durable);
+
+        var e = await Assert.ThrowsAsync<MiniMilvusException>(() => first.Durable);
+        Assert.Equal(ErrorKind.Unavailable, e.Kind);
+        Assert.Contains(TestLog.Name, e.Message, StringComparison.Ordinal);
+        Assert.Contains("does not answer", e.Message, StringComparison.Ordinal);
+        Assert.Equal(ErrorKind.Unavailable, (await Assert.ThrowsAsync<MiniMilvusException>(() => behind.Durable)).Kind);
+        await Assert.ThrowsAsync<MiniMilvusException>(() => writer.EnqueueAsync(TestLog.Entry(3), default).AsTask());
+        await writer.Stopped; // although the disk sleeps on
+
+        // Another term takes over; only then does the disk wake up and do what it was told.
+        test.Disk.OnStep = null;
+        var other = test.Start();
+        var next = await other.OpenWriterAsync(TestLog.Name, new Term(2), default);
+        await TestLog.AppendAsync(next, 4);
+        wakesUp.SetResult();
+        await log.DisposeAsync();
+        var read = await TestLog.ReadAsync(test.Start(), LogPosition.Beginning, next.Confirmed);
+        Assert.True(read is [0, 4] or [0, 1, 4], string.Join(' ', read)); // what was not acked may be there (W14), and nothing else
+    }
+
+    [Fact]
+    public async Task A_store_that_never_answers_ends_the_role()
+    {
+        var time = new ManualTime();
+        var store = new StallingStore();
+        await using var log = new ObjectWoodpecker(store, new MemoryMetaStore(TimeProvider.System), s_options, time, NoStations.Instance, "writer");
+        await log.CreateAsync(TestLog.Name, default);
+        var writer = await log.OpenWriterAsync(TestLog.Name, new Term(1), default);
+        var release = store.Stall();
+        try
+        {
+            var pending = await writer.EnqueueAsync(TestLog.Entry(0), default);
+            await store.Entered;
+            await AdvanceUntilAsync(time, s_options.StepTimeMax, pending.Durable);
+            Assert.Equal(ErrorKind.Unavailable, (await Assert.ThrowsAsync<MiniMilvusException>(() => pending.Durable)).Kind);
+            await writer.Stopped; // although the store sleeps on
+        }
+        finally
+        {
+            release.SetResult();
+        }
+    }
+
+    /// <summary>The step may have begun before its limit was set.</summary>
+    private static async Task AdvanceUntilAsync(ManualTime time, TimeSpan by, Task ended)
+    {
+        for (var tries = 0; !ended.IsCompleted; tries++)
+        {
+            Assert.True(tries < 5000, "expected the wait to end, and it goes on for ever");
+            time.Advance(by);
+            await Task.Delay(1);
+        }
+    }
+
+    private static TaskCompletionSource Signal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Objects in memory; puts wait while it is stalled.</summary>
     private sealed class StallingStore : IObjectStore

@@ -15,7 +15,7 @@ namespace MiniMilvus.Woodpecker.Writing;
 /// acks go out in order and stop at the first failure (W2). It also ends one log segment and begins the next (W15).
 /// </summary>
 internal sealed class GroupCommit(
-    string log, Term term, ILogBackend backend, LogMetadata metadata, Durable durable, EntryQueue queue, LogTail tail, IStationSink stations,
+    string log, Term term, ILogBackend backend, LogMetadata metadata, Durable durable, StepLimit limit, EntryQueue queue, LogTail tail, IStationSink stations,
     ISegmentWriter firstSegment, long firstNumber)
 {
     private readonly Queue<(EntryGroup Group, List<EncodedBlock> Blocks, List<DecodedBlock>? ForReaders, Task Durable)> _inFlight = new();
@@ -72,7 +72,7 @@ internal sealed class GroupCommit(
         finally
         {
             queue.Dispose();
-            await _segment.DisposeAsync();
+            await limit.CloseAsync(_segment, tail.Confirmed);
         }
     }
 
@@ -93,7 +93,7 @@ internal sealed class GroupCommit(
             }
 
             var blocks = Encode(group);
-            var becomesDurable = durable.MakeDurableAsync(_segment, blocks, group, ct);
+            var becomesDurable = limit.WithinAsync(durable.MakeDurableAsync(_segment, blocks, group, ct), "entries to be durable below", group.End);
             _starting = null;
             _inFlight.Enqueue((group, blocks, tail.Prepare(blocks), becomesDurable));
         }
@@ -128,15 +128,17 @@ internal sealed class GroupCommit(
         await durable.RequireNewestAsync(ct);
         var end = tail.Confirmed;
         var entries = end.Segment == _number ? end.Entry : 0;
-        await _segment.FinishAsync(EncodedBlock.Footer(_number, entries, term.Value, end), ct);
+        await limit.WithinAsync(_segment.FinishAsync(EncodedBlock.Footer(_number, entries, term.Value, end), ct).AsTask(), "a segment to end at", end);
         await metadata.CompleteSegmentAsync(log, term, _number, entries, ct);
     }
 
     private async ValueTask BeginSegmentAsync(long number, CancellationToken ct)
     {
         await metadata.CreateSegmentAsync(log, term, number, durable.Guard.LockRevision, ct);
-        await _segment.DisposeAsync();
-        _segment = await backend.CreateSegmentAsync(log, number, term, durable.Guard, ct);
+        await limit.CloseAsync(_segment, tail.Confirmed);
+        var created = backend.CreateSegmentAsync(log, number, term, durable.Guard, ct).AsTask();
+        await limit.WithinAsync(created, "a segment to begin at", new LogPosition(number, 0));
+        _segment = await created;
         _number = number;
     }
 
@@ -145,8 +147,12 @@ internal sealed class GroupCommit(
         _starting?.Fail(failure);
         foreach (var (group, _, _, durable) in _inFlight)
         {
-            // The first failure is the answer to all (W2); the others only have to have ended before the files are closed.
-            await Task.WhenAny(durable);
+            // The first failure is the answer to all (W2); the others only have to have ended, or run out of time, before the files are closed.
+            if (!limit.HasPassed)
+            {
+                await Task.WhenAny(durable);
+            }
+
             _ = durable.Exception;
             group.Fail(failure);
         }
