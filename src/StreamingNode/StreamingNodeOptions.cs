@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using MiniMilvus.StreamingNode.Ticks;
 
 namespace MiniMilvus.StreamingNode;
@@ -25,6 +26,14 @@ public sealed record StreamingNodeOptions
 
     /// <summary>Log bytes above the lowest checkpoint at which appends are refused with a retriable error (Q8).</summary>
     public long BacklogBytesMax { get; init; } = 8L << 30;
+
+    /// <summary>The part of it above which appends are slowed, the more the nearer it is.</summary>
+    [Range(0.0, 1.0)]
+    public double BacklogSlowFrom { get; init; } = 0.75;
+
+    /// <summary>How long an append is slowed at most because of it; zero only refuses.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:00:10", ParseLimitsInInvariantCulture = true, ConvertValueInInvariantCulture = true)]
+    public TimeSpan BacklogDelayMax { get; init; } = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Whether idle ticks enter the log.</summary>
     public TimeTickPersistence TimeTickPersist { get; init; } = TimeTickPersistence.Lazy;

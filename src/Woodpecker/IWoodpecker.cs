@@ -67,9 +67,21 @@ public interface ILogWriter : IAsyncDisposable
 
     /// <summary>
     /// Gives entries their places, in call order and contiguous in order, and returns when they are queued (waits while the queue is full,
-    /// 256 MB by default). The bytes are owned by the log until durable. An entry over 64 MB is Invalid.
+    /// 256 MB by default; returns later while memory or disk run short). The bytes are owned by the log until durable. An entry over 64 MB is
+    /// Invalid; one for which memory or disk have no room is Unavailable (RateLimited, DiskFull), and the writer goes on.
     /// </summary>
     ValueTask<PendingAppend> EnqueueAsync(ReadOnlyMemory<byte> entry, CancellationToken ct);
+
+    /// <summary>The same for an entry that <see cref="RequireRoom"/> or <see cref="AdmitAsync"/> let in, or that belongs behind one: neither slowed nor refused for want of room.</summary>
+    ValueTask<PendingAppend> EnqueueOwedAsync(ReadOnlyMemory<byte> entry, CancellationToken ct) => EnqueueAsync(entry, ct);
+
+    /// <summary>Throws Unavailable (RateLimited, DiskFull) while an entry would be refused for want of room.</summary>
+    void RequireRoom()
+    {
+    }
+
+    /// <summary>The same, and while room runs short it takes longer, the shorter the longer, within a bound.</summary>
+    ValueTask AdmitAsync(CancellationToken ct) => default;
 
     /// <summary>Completes (never faults) when the writer has failed or was disposed; <see cref="Failure"/> says why.</summary>
     Task Stopped { get; }

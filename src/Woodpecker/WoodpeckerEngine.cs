@@ -23,6 +23,7 @@ public abstract class WoodpeckerEngine : IWoodpecker
     private readonly IStationSink _stations;
     private readonly LocalLogs _logs = new();
     private readonly EpochWatch _epochs;
+    private readonly LogRoom _room;
     private readonly CompactionLoop? _compaction;
     private readonly ReaderLeases _leases;
     private readonly ForeignReaders _foreign;
@@ -35,6 +36,7 @@ public abstract class WoodpeckerEngine : IWoodpecker
     {
         (_metadata, _backend, _options, _time, _stations) = (metadata, backend(metadata), options, time, stations);
         _epochs = new EpochWatch(metadata, options, time);
+        _room = new LogRoom(options, _backend, time);
         _compaction = CompactionLoop.TryCreate(_backend, metadata, _logs, options, time);
         (_leases, _foreign) = (new ReaderLeases(metadata, _logs, options, time), new ForeignReaders(metadata, options, time));
         _collection = new SegmentCollection(_backend, metadata, OldestReaderAsync, options, time);
@@ -51,6 +53,8 @@ public abstract class WoodpeckerEngine : IWoodpecker
     internal CollectionBacklog.Totals Backlog => _collector.Backlog;
 
     internal ILogBackend Backend => _backend;
+
+    internal LogRoom Room => _room;
 
     /// <summary>What the collector does by itself, for one log and now, until nothing more is due.</summary>
     internal ValueTask CollectAsync(string log, CancellationToken ct) => _collector.CollectAsync(log, ct);
@@ -104,10 +108,10 @@ public abstract class WoodpeckerEngine : IWoodpecker
 
             var start = new LogPosition(number, 0);
             var tail = new LogTail(start, _options.TailBytesMax);
-            var queue = new EntryQueue(_options, _backend, _time, start);
+            var queue = new EntryQueue(log, _options, _backend, _room, _time, start);
             var limit = new StepLimit(log, term, _options.StepTimeMax, _time);
             var commit = new GroupCommit(log, term, _backend, _metadata, new Durable(log, guard, _stations), limit, queue, tail, _stations, segment, number);
-            var writer = new LogWriter(log, term, _options, _backend, queue, guard, tail, _stations);
+            var writer = new LogWriter(log, term, _options, _room, queue, guard, tail, _stations);
             writer.Start(commit);
             _logs.Opened(log, writer, tail);
             _epochs.Start(_logs);
@@ -176,6 +180,7 @@ public abstract class WoodpeckerEngine : IWoodpecker
         }
 
         await _backend.DisposeAsync();
+        _room.Dispose();
         _logs.Reads.Dispose();
         GC.SuppressFinalize(this);
     }

@@ -33,6 +33,18 @@ public sealed record WoodpeckerOptions
 
     public int QueueEntriesMax { get; init; } = 100_000;
 
+    /// <summary>What all writers of a process may hold that is not durable yet; more is refused (Unavailable, RateLimited) until less is held.</summary>
+    [Range(1024L * 1024, 1L << 40)]
+    public long UnackedBytesMax { get; init; } = 512 * 1024 * 1024;
+
+    /// <summary>The part of it where slowing begins: more than one log's full queue, which is no sign of trouble.</summary>
+    [Range(0.0, 1.0)]
+    public double UnackedSlowFrom { get; init; } = 0.75;
+
+    /// <summary>How long an append is slowed at most, while memory or disk runs short; zero only refuses.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:00:10", ParseLimitsInInvariantCulture = true, ConvertValueInInvariantCulture = true)]
+    public TimeSpan AppendDelayMax { get; init; } = TimeSpan.FromMilliseconds(100);
+
     /// <summary>A log segment ends when it has reached one of these three.</summary>
     public long SegmentBytesMax { get; init; } = 256 * 1024 * 1024;
 
@@ -72,6 +84,17 @@ public sealed record WoodpeckerOptions
     /// <summary>Whether appends are refused with so many bytes free of so many.</summary>
     public bool RefusesWith(long freeBytes, long totalBytes) =>
         freeBytes < DiskFreeBytesMin || (totalBytes > 0 && 1 - ((double)freeBytes / totalBytes) > DiskUsedFractionMax);
+
+    /// <summary>Appends are slowed, the more the less there is, while fewer bytes than this are left until they are refused.</summary>
+    public long DiskSlowBytes { get; init; } = 1024L * 1024 * 1024;
+
+    /// <summary>0 with enough room, 1 where appends are refused.</summary>
+    public double DiskPressure(long freeBytes, long totalBytes)
+    {
+        var left = freeBytes - (double)DiskFreeBytesMin;
+        left = totalBytes > 0 ? Math.Min(left, freeBytes - ((1 - DiskUsedFractionMax) * totalBytes)) : left;
+        return left <= 0 ? 1 : left >= DiskSlowBytes ? 0 : 1 - (left / DiskSlowBytes);
+    }
 
     public TimeSpan DiskSpaceLookInterval { get; init; } = TimeSpan.FromSeconds(1);
 

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Catalog;
+using MiniMilvus.Core.Concurrency;
 using MiniMilvus.Core.Schema;
 using MiniMilvus.Core.Time;
 using MiniMilvus.Host.Cli;
@@ -86,6 +87,16 @@ public sealed class CatalogFindingTests
     public void What_is_held_is_judged_by_where_appends_are_refused(long limit, string expected) =>
         Assert.Equal(expected, Truncation([Collection(), Checkpoint(1, 40)], limit).Level.ToString());
 
+    [Theory]
+    [InlineData(1000, false)]
+    [InlineData(900, true)]
+    public void What_is_held_is_judged_by_where_appends_are_slowed(long limit, bool isSlowed)
+    {
+        var finding = Truncation([Collection(), Checkpoint(1, 40)], limit);
+        Assert.Equal(FindingLevel.Warning, finding.Level);
+        Assert.Equal(isSlowed, finding.Expected!.Contains("above which appends are slowed", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Consumers_that_have_come_to_the_end_hold_nothing()
     {
@@ -109,7 +120,7 @@ public sealed class CatalogFindingTests
             new(1, "Completed", new LogPosition(1, 60), 200), new(2, "Completed", new LogPosition(2, 60), 300), new(3, "Active", null, 200),
         ];
         var log = new LogInspection(Log, 3, "w", false, new LogPosition(1, 0), new LogPosition(3, 9), segments, []);
-        return TruncationFindings.Of(log, Catalog(entries), new MetaRange([.. entries], 1), isUp, limit);
+        return TruncationFindings.Of(log, Catalog(entries), new MetaRange([.. entries], 1), isUp, Watermarks.Of(limit, 0.75));
     }
 
     private static CatalogSnapshot Catalog(params MetaEntry[] entries) => CatalogSnapshot.Of(new MetaRange([.. entries], 1));

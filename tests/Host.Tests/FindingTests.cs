@@ -15,6 +15,7 @@ public sealed class FindingTests
     [Theory]
     [InlineData(100L << 30, 400L << 30, "Ok")]
     [InlineData(9L << 30, 400L << 30, "Warning")] // 2 % are 8 GiB, and as much again is near
+    [InlineData((8L << 30) + (1L << 29), 400L << 30, "Warning")] // half a GiB until refused: slowed
     [InlineData(7L << 30, 400L << 30, "Problem")] // more than 98 % used
     [InlineData(1L << 29, 2L << 30, "Problem")]   // less than 1 GiB
     public void A_disk_is_judged_by_the_rule_that_refuses_appends(long free, long total, string expected)
@@ -23,6 +24,27 @@ public sealed class FindingTests
         Assert.Equal(expected, finding.Level.ToString());
         Assert.Equal(expected == "Problem", Disk.RefusesWith(free, total));
         Assert.Equal(expected == "Ok", finding.Advice is null);
+        Assert.Equal(Disk.DiskPressure(free, total) is > 0 and < 1, finding.Found.Contains("slowed", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(10L << 30, 400L << 30, 0.0)]
+    [InlineData(9L << 30, 400L << 30, 0.0)]
+    [InlineData((8L << 30) + (1L << 28), 400L << 30, 0.75)]
+    [InlineData(8L << 30, 400L << 30, 1.0)]
+    [InlineData(0L, 400L << 30, 1.0)]
+    [InlineData((1L << 30) + (1L << 29), 2L << 30, 0.5)] // 2 % are next to nothing: what counts is the GiB that is to be free
+    public void A_disk_presses_by_what_is_left_until_appends_are_refused(long free, long total, double expected) =>
+        Assert.Equal(expected, Disk.DiskPressure(free, total), precision: 6);
+
+    [Theory]
+    [InlineData(2L << 30, "Ok")]
+    [InlineData(1L << 29, "Warning")]
+    public void The_memory_of_the_log_is_judged_by_that_of_the_machine(long machine, string expected)
+    {
+        var finding = MemoryFindings.Of(new WoodpeckerOptions(), machine);
+        Assert.Equal(expected, finding.Level.ToString());
+        Assert.Contains("slowed above 384 MiB, refused above 512 MiB", finding.Found, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,8 +1,10 @@
+using MiniMilvus.Conformance.Support;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Catalog;
 using MiniMilvus.Core.Errors;
 using MiniMilvus.Core.Messages;
 using MiniMilvus.Core.Time;
+using MiniMilvus.StreamingNode.Ticks;
 
 namespace MiniMilvus.StreamingNode.Tests;
 
@@ -176,6 +178,76 @@ public sealed class ChannelOwnerTests
         var e = await Assert.ThrowsAsync<MiniMilvusException>(async () => await owner.AppendAsync(OwnerWorld.Channel, [new CreateCollectionBody(OwnerWorld.Collection, OwnerWorld.Schema)], default));
         Assert.Equal(ErrorReason.RateLimited, e.Reason);
         Assert.True(e.IsRetriable);
+    }
+
+    [Fact]
+    public async Task A_backlog_above_its_low_mark_slows_appends_in_proportion_until_a_checkpoint_moves()
+    {
+        var time = new ManualTime();
+        await using var world = new OwnerWorld
+        {
+            Time = time, Options = new StreamingNodeOptions { BacklogBytesMax = 1000 << 20, BacklogSlowFrom = 0.5, BacklogDelayMax = TimeSpan.FromSeconds(10) },
+        };
+        var owner = await world.OpenAsync();
+        var end = owner.Confirmed;
+        owner.Backlog.Add(end, 750 << 20);
+        var slowed = owner.AppendAsync(OwnerWorld.Channel, [OwnerWorld.Rows(0, 1)], default).AsTask();
+        using var impatient = new CancellationTokenSource();
+        var abandoned = owner.AppendAsync(OwnerWorld.Channel, [OwnerWorld.Rows(1, 1)], impatient.Token).AsTask();
+        Assert.Equal(2, owner.Gate.Slowed);
+        impatient.Cancel();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => abandoned);
+        time.Advance(TimeSpan.FromSeconds(4.9));
+        Assert.False(slowed.IsCompleted);
+        time.Advance(TimeSpan.FromSeconds(0.2));
+        await slowed;
+
+        owner.Backlog.Add(end, 251 << 20);
+        var error = await Assert.ThrowsAsync<MiniMilvusException>(() => owner.AppendAsync(OwnerWorld.Channel, [OwnerWorld.Rows(2, 1)], default).AsTask());
+        Assert.Equal((ErrorReason.RateLimited, true), (error.Reason, error.IsRetriable));
+        Assert.Contains($"expected at most {1000 << 20} bytes of its log", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"found {owner.Backlog.Bytes}", error.Message, StringComparison.Ordinal);
+        Assert.Equal(1, owner.Gate.Refused);
+
+        owner.Backlog.Release(end.Next);
+        await owner.AppendAsync(OwnerWorld.Channel, [OwnerWorld.Rows(2, 1)], default);
+        Assert.Equal((2, 1), (owner.Gate.Slowed, owner.Gate.Refused));
+    }
+
+    [Fact]
+    public async Task A_transaction_for_which_the_log_has_no_room_is_refused_whole_and_one_that_was_let_in_goes_on_to_its_end()
+    {
+        await using var world = new OwnerWorld();
+        var owner = await world.OpenAsync();
+        var before = world.Log.Count;
+        world.Log.IsFull = true;
+        var error = await Assert.ThrowsAsync<MiniMilvusException>(() => owner.AppendAsync(OwnerWorld.Channel, [OwnerWorld.Rows(0, 1), OwnerWorld.Delete(1)], default).AsTask());
+        Assert.Equal(ErrorReason.DiskFull, error.Reason);
+        Assert.Equal(before, world.Log.Count);
+        Assert.False(owner.Running.IsCompleted);
+
+        world.Log.IsFull = false;
+        world.Log.OnRoomAsked = () => world.Log.IsFull = true;
+        await owner.AppendAsync(OwnerWorld.Channel, [OwnerWorld.Rows(0, 1), OwnerWorld.Delete(1)], default);
+        Assert.IsType<CommitTransactionBody>((await world.StoredAsync())[^1].Body);
+        Assert.False(owner.Running.IsCompleted);
+    }
+
+    [Fact]
+    public async Task A_stored_tick_for_which_there_is_no_room_is_left_out_and_the_owner_goes_on()
+    {
+        var time = new ManualTime();
+        await using var world = new OwnerWorld { Time = time, Options = new StreamingNodeOptions { TimeTickPersist = TimeTickPersistence.All } };
+        var owner = await world.OpenAsync();
+        var before = world.Log.Count;
+        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        (world.Log.IsFull, world.Log.OnRoomAsked) = (true, () => asked.TrySetResult());
+        await time.ArmedAsync(world.Options.TimeTickInterval);
+        time.Advance(world.Options.TimeTickInterval);
+        await asked.Task;
+        world.Log.IsFull = false;
+        await owner.AppendAsync(OwnerWorld.Channel, [OwnerWorld.Rows(0, 1)], default);
+        Assert.DoesNotContain((await world.StoredAsync()).Skip(before), m => m.Body is TimeTickBody);
     }
 
     private static async Task NoneOfAsync(params Task[] early)

@@ -64,6 +64,8 @@ internal sealed class OwnerWorld : IAsyncDisposable
 
     public StreamingNodeOptions Options { get; init; } = new() { SegmentRowsMax = 10 };
 
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
     public static CollectionSchema Schema { get; } = new()
     {
         Name = "c",
@@ -73,7 +75,7 @@ internal sealed class OwnerWorld : IAsyncDisposable
     public async Task<ChannelOwner> OpenAsync(long term = 1, bool withCollection = true)
     {
         Coordinator.Newest = new Term(term);
-        var owner = await ChannelOwner.OpenAsync(new ChannelAssignment(PChannel, new Term(term), 1, ""), Log, Coordinator, [], Options, TimeProvider.System, NoStations.Instance, default);
+        var owner = await ChannelOwner.OpenAsync(new ChannelAssignment(PChannel, new Term(term), 1, ""), Log, Coordinator, [], Options, Time, NoStations.Instance, default);
         _owners.Add(owner);
         if (withCollection)
         {

@@ -20,6 +20,12 @@ internal sealed class ScriptedLog : IWoodpecker
     /// <summary>The next entry is refused before it has a place.</summary>
     public MiniMilvusException? RefuseNext { get; set; }
 
+    /// <summary>There is no room: refuses whatever is not owed.</summary>
+    public bool IsFull { get; set; }
+
+    /// <summary>Called whenever somebody asks whether there is room, after the answer is known.</summary>
+    public Action? OnRoomAsked { get; set; }
+
     public int Durable { get; private set; }
 
     public LogPosition TruncatedUntil { get; private set; }
@@ -117,7 +123,23 @@ internal sealed class ScriptedLog : IWoodpecker
             _stopped.TrySetResult();
         }
 
+        public void RequireRoom()
+        {
+            var isFull = log.IsFull;
+            log.OnRoomAsked?.Invoke();
+            if (isFull)
+            {
+                throw MiniMilvusException.Unavailable(ErrorReason.DiskFull, "no room");
+            }
+        }
+
         public ValueTask<PendingAppend> EnqueueAsync(ReadOnlyMemory<byte> entry, CancellationToken ct)
+        {
+            RequireRoom();
+            return EnqueueOwedAsync(entry, ct);
+        }
+
+        public ValueTask<PendingAppend> EnqueueOwedAsync(ReadOnlyMemory<byte> entry, CancellationToken ct)
         {
             if (log.RefuseNext is { } refusal)
             {

@@ -15,6 +15,12 @@ internal static class DiskFindings
             return Finding.Problem(what, $"{found}: appends are refused", limit, "make room: flush, drop collections, remove what is not ours; appends go on by themselves");
         }
 
+        if (options.DiskPressure(freeBytes, totalBytes) is > 0 and var pressure)
+        {
+            return Finding.Warning(what, FormattableString.Invariant($"{found}: appends are slowed by up to {FindingText.Milliseconds(options.AppendDelayMax * pressure)} each"),
+                $"{limit}, and {FindingText.Bytes(options.DiskSlowBytes)} more", "make room now: soon appends are refused; they go on by themselves");
+        }
+
         // One more of what is needed: the log would refuse after so much more.
         return options.RefusesWith(freeBytes - Math.Max(options.DiskFreeBytesMin, totalBytes / 50), totalBytes)
             ? Finding.Warning(what, $"{found}: little more, and appends are refused", limit, "make room soon")

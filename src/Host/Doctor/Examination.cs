@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
+using MiniMilvus.Core.Concurrency;
 using MiniMilvus.Core.Errors;
 using MiniMilvus.Host.Cli;
 using MiniMilvus.Host.Wiring;
@@ -30,6 +31,7 @@ internal sealed class Examination(HostOptions options, TimeProvider time)
         await GuardAsync("bucket", LookAtBucketAsync, ct);
         await GuardAsync("etcd", LookAtEtcdAsync, ct);
         LookAtFolder();
+        _findings.Add(MemoryFindings.Of(options.Woodpecker, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes));
         await GuardAsync("metadata and log", LookInsideAsync, ct);
         return _findings;
     }
@@ -141,7 +143,7 @@ internal sealed class Examination(HostOptions options, TimeProvider time)
             {
                 Add(options.StorageType == StorageType.Remote ? CompactionFindings.Of(log, options.Woodpecker) : null);
                 Add(CollectionFindings.Of(log, options.Woodpecker, _isUp, time.GetUtcNow()));
-                _findings.Add(TruncationFindings.Of(log, catalog, known, _isUp, options.StreamingNode.BacklogBytesMax));
+                _findings.Add(TruncationFindings.Of(log, catalog, known, _isUp, Watermarks.Of(options.StreamingNode.BacklogBytesMax, options.StreamingNode.BacklogSlowFrom)));
             }
         }
     }

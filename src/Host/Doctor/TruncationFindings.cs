@@ -1,6 +1,7 @@
 using System.Text;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Catalog;
+using MiniMilvus.Core.Concurrency;
 using MiniMilvus.Storage.Catalog;
 using MiniMilvus.Storage.Meta;
 using MiniMilvus.Woodpecker.Inspection;
@@ -17,8 +18,8 @@ internal static class TruncationFindings
 
     /// <param name="known">The same metadata as the catalogue's, for the readers' positions.</param>
     /// <param name="isUp">Whether a coordinator runs: what readers hold, and their sessions, are its own.</param>
-    /// <param name="backlogBytesMax">Bytes above the lowest checkpoint at which the owner refuses appends (Q8).</param>
-    public static Finding Of(LogInspection log, CatalogSnapshot catalog, MetaRange known, bool isUp, long backlogBytesMax)
+    /// <param name="backlog">Bytes above the lowest checkpoint from which the owner slows appends, and refuses them (Q8).</param>
+    public static Finding Of(LogInspection log, CatalogSnapshot catalog, MetaRange known, bool isUp, Watermarks backlog)
     {
         var what = $"truncation of {log.Name}";
         var consumers = Shards(log, catalog).Concat(Readers(log, catalog, known, isUp)).ToList();
@@ -37,10 +38,12 @@ internal static class TruncationFindings
         var held = log.Segments.SkipLast(1).Where(s => s.FileBytes is not null && s.Number >= lowest.Position.Segment).ToList();
         var bytes = held.Sum(s => s.FileBytes ?? 0) + (log.Segments.Count > 0 ? log.Segments[^1].FileBytes ?? 0 : 0);
         var found = $"held at {lowest.Position} of {log.Confirmed} by {lowest.Name}, {lowest.Why}: {Segments(held.Count)}, {FindingText.Bytes(bytes)}";
-        return bytes >= backlogBytesMax
-            ? Finding.Problem(what, found, $"less than {FindingText.Bytes(backlogBytesMax)}, where appends are refused", lowest.Advice)
-            : bytes >= backlogBytesMax / 2
-                ? Finding.Warning(what, found, $"less than half of {FindingText.Bytes(backlogBytesMax)}, where appends are refused", lowest.Advice)
+        return bytes >= backlog.High
+            ? Finding.Problem(what, found, $"less than {FindingText.Bytes(backlog.High)}, where appends are refused", lowest.Advice)
+            : bytes > backlog.Low
+                ? Finding.Warning(what, found, $"at most {FindingText.Bytes(backlog.Low)}, above which appends are slowed; at {FindingText.Bytes(backlog.High)} they are refused", lowest.Advice)
+            : bytes >= backlog.High / 2
+                ? Finding.Warning(what, found, $"less than half of {FindingText.Bytes(backlog.High)}, where appends are refused", lowest.Advice)
                 : lowest.IsDead
                     ? Finding.Warning(what, found, "a reader that is alive", lowest.Advice)
                     : Finding.Ok(what, found);

@@ -24,14 +24,16 @@ internal sealed class ChannelOwner : IAsyncDisposable
     private readonly ChannelAssignment _assignment;
     private readonly StreamingNodeOptions _options;
     private readonly ILogWriter _writer;
+    private readonly BacklogGate _gate;
     private readonly Channel<SequencerRequest> _requests;
     private readonly Channel<UnackedItem> _unacked;
     private readonly CancellationTokenSource _stop = new();
     private Task _running = Task.CompletedTask;
 
-    private ChannelOwner(ChannelAssignment assignment, StreamingNodeOptions options, ILogWriter writer, TailBuffer tail, BacklogGauge backlog)
+    private ChannelOwner(ChannelAssignment assignment, StreamingNodeOptions options, ILogWriter writer, TailBuffer tail, BacklogGauge backlog, TimeProvider time)
     {
         (_assignment, _options, _writer, Tail, Backlog) = (assignment, options, writer, tail, backlog);
+        _gate = new BacklogGate(assignment.Channel, backlog, options, time);
         _requests = Channel.CreateBounded<SequencerRequest>(new BoundedChannelOptions(options.QueueRequestsMax) { SingleReader = true });
         _unacked = Channel.CreateBounded<UnackedItem>(new BoundedChannelOptions(options.UnackedRequestsMax) { SingleReader = true, SingleWriter = true });
     }
@@ -41,6 +43,8 @@ internal sealed class ChannelOwner : IAsyncDisposable
     public TailBuffer Tail { get; }
 
     public BacklogGauge Backlog { get; }
+
+    public BacklogGate Gate => _gate;
 
     /// <summary>Ends when the owner has stopped; faulted with the first failure.</summary>
     public Task Running => _running;
@@ -58,7 +62,7 @@ internal sealed class ChannelOwner : IAsyncDisposable
             var backlog = new BacklogGauge();
             var recovery = new ChannelRecovery(channel, ShardState.FromCatalog(channel, collections), backlog);
             var tail = await recovery.ReplayAsync(woodpecker, writer.Confirmed, options.TailBufferBytes, ct);
-            var owner = new ChannelOwner(assignment, options, writer, tail, backlog);
+            var owner = new ChannelOwner(assignment, options, writer, tail, backlog, time);
             var ticks = new TimeTickStage(channel, assignment.Term, coordinator, recovery.LastTick);
             await owner.BeginTermAsync(ticks, recovery.OpenTransaction, ct);
             owner._running = owner.RunAsync(ticks, new SegmentStage(assignment.Term, options, coordinator, recovery.Shards), time, stations);
@@ -74,6 +78,8 @@ internal sealed class ChannelOwner : IAsyncDisposable
     public async ValueTask<AppendResult> AppendAsync(VChannel channel, ImmutableArray<MessageBody> bodies, CancellationToken ct)
     {
         var done = new TaskCompletionSource<AppendResult>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await _gate.SlowAsync(ct); // here only this caller waits; in the sequencer everybody would, behind a timestamp grant (T8)
+        await _writer.AdmitAsync(ct);
         await SubmitAsync(new AppendRequest(channel, bodies, done), ct);
         return await done.Task.WaitAsync(ct);
     }
@@ -140,7 +146,7 @@ internal sealed class ChannelOwner : IAsyncDisposable
     {
         var channel = _assignment.Channel;
         var sequencer = new Sequencer(channel, _assignment.Term, _writer, ticks, segments, _requests.Reader, _unacked.Writer, _options,
-            () => Backlog.Bytes > _options.BacklogBytesMax, stations);
+            _gate, stations);
         var tracker = new AckTracker(channel, _assignment.Term, _writer, _unacked.Reader, Tail, Backlog, stations);
         var loops = new List<Task> { sequencer.RunAsync(_stop.Token), tracker.RunAsync(_stop.Token), _writer.Stopped.WaitAsync(_stop.Token) };
         if (_options.TimeTickPersist == TimeTickPersistence.All)

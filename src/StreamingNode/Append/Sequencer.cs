@@ -24,7 +24,7 @@ internal sealed class Sequencer(
     ChannelReader<SequencerRequest> requests,
     ChannelWriter<UnackedItem> unacked,
     StreamingNodeOptions options,
-    Func<bool> isBacklogFull,
+    BacklogGate backlog,
     IStationSink stations)
 {
     private readonly List<SequencerRequest> _group = [];
@@ -77,7 +77,7 @@ internal sealed class Sequencer(
                     case SignalRequest signal:
                         await SignalAsync(signal, grant, ct);
                         break;
-                    case StoredTickRequest:
+                    case StoredTickRequest when HasRoom():
                         var stored = await EnqueueAsync(null, new TimeTickBody(), grant.Next(), Timestamp.Zero, ct);
                         await unacked.WriteAsync(new UnackedAppend([stored], [], null), ct);
                         break;
@@ -89,6 +89,20 @@ internal sealed class Sequencer(
             // The one that failed has been answered; those behind it have not been looked at.
             Refuse(at + 1, NothingWritten(e));
             throw;
+        }
+    }
+
+    /// <summary>A stored tick that finds no room is left out: the next one tells as much.</summary>
+    private bool HasRoom()
+    {
+        try
+        {
+            writer.RequireRoom();
+            return true;
+        }
+        catch (MiniMilvusException e) when (e.Kind == ErrorKind.Unavailable)
+        {
+            return false;
         }
     }
 
@@ -134,10 +148,9 @@ internal sealed class Sequencer(
         var enqueued = ImmutableArray.CreateBuilder<(LogMessage, Task, int)>();
         try
         {
-            if (isBacklogFull())
-            {
-                throw MiniMilvusException.Unavailable(ErrorReason.RateLimited, $"pchannel {channel}: the log holds more than {options.BacklogBytesMax} bytes that are not flushed yet; try again later (Q8)");
-            }
+            // Once for all of its messages: a transaction goes whole or not at all.
+            backlog.RequireRoom();
+            writer.RequireRoom();
 
             segments.Check(request.Channel, request.Bodies);
             var (bodies, sealedIds) = await segments.PlaceAsync(request.Channel, request.Bodies, ct);
@@ -178,7 +191,7 @@ internal sealed class Sequencer(
         var message = new LogMessage { Term = term, TimeTick = tick, Channel = vchannel, Transaction = transaction, Body = body };
         var bytes = new ArrayBufferWriter<byte>(MessageCodec.EncodedBytes(message));
         MessageCodec.Encode(message, bytes);
-        var pending = await writer.EnqueueAsync(bytes.WrittenMemory, ct);
+        var pending = await writer.EnqueueOwedAsync(bytes.WrittenMemory, ct);
         if (stations.IsEnabled)
         {
             stations.Emit(new StationEvent(Station.TimeTickStage, channel.Name, tick, pending.Position, 1));

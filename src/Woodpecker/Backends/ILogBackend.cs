@@ -23,8 +23,8 @@ internal interface ILogBackend : IAsyncDisposable
     /// <summary>A block ends when the next entry would make it longer.</summary>
     int BlockBytesMax { get; }
 
-    /// <summary>Throws Unavailable (DiskFull) while there is no room for more.</summary>
-    void RequireRoom();
+    /// <summary>How much room there is for more; asked before each append, so cheap.</summary>
+    DiskRoom Room { get; }
 
     /// <summary>After it returned, a check of an older epoch's guard fails (W3). Called after the epoch was raised in metadata.</summary>
     ValueTask<IEpochGuard> FenceAsync(string log, Term epoch, CancellationToken ct);
@@ -55,6 +55,10 @@ internal interface ILogBackend : IAsyncDisposable
     /// <summary>Removes whatever is left of a log, after shutting its writer out. Absent is fine.</summary>
     ValueTask DeleteLogAsync(string log, CancellationToken ct);
 }
+
+/// <param name="Pressure">0: enough room; up to 1: appends are slowed in proportion.</param>
+/// <param name="Refusal">Why appends are refused; null while there is room.</param>
+internal readonly record struct DiskRoom(double Pressure, string? Refusal);
 
 /// <summary>Says whether a writer is still the newest, as cheaply as once for each group.</summary>
 internal interface IEpochGuard : IAsyncDisposable

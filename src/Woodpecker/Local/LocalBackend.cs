@@ -19,7 +19,7 @@ internal sealed class LocalBackend(IDisk disk, LogMetadata metadata, WoodpeckerO
 
     public int BlockBytesMax => Math.Min(options.BlockBytesMax, options.FileBlockBytesMax);
 
-    public void RequireRoom() => _space.RequireRoom();
+    public DiskRoom Room => _space.Room;
 
     public ValueTask<IEpochGuard> FenceAsync(string log, Term epoch, CancellationToken ct) => GuardAsync<IEpochGuard>($"fence of log '{log}'", async () =>
     {

@@ -38,9 +38,7 @@ internal sealed class ObjectBackend : ILogBackend
 
     public int BlockBytesMax => _options.BlockBytesMax;
 
-    public void RequireRoom()
-    {
-    }
+    public DiskRoom Room => default;
 
     public ValueTask<IEpochGuard> FenceAsync(string log, Term epoch, CancellationToken ct) => _lock?.FenceAsync(log, epoch, ct) ?? new(new OwnerGuard(_metadata, log, epoch));
 

@@ -18,8 +18,10 @@ internal sealed class EntryQueue : IDisposable
     private readonly Queue<EntryGroup> _groups = new();
     private readonly LinkedList<Waiter> _waiting = new();
     private readonly AsyncSignal _changed = new();
+    private readonly string _log;
     private readonly WoodpeckerOptions _options;
     private readonly ILogBackend _backend;
+    private readonly LogRoom _room;
     private readonly TimeProvider _time;
     private readonly GroupPace _pace;
     private EntryGroup? _open;
@@ -31,10 +33,12 @@ internal sealed class EntryQueue : IDisposable
     private int _entries;
     private Exception? _refusal;
     private bool _isFailed;
+    private long _held;
+    private bool _isOver;
 
-    public EntryQueue(WoodpeckerOptions options, ILogBackend backend, TimeProvider time, LogPosition start)
+    public EntryQueue(string log, WoodpeckerOptions options, ILogBackend backend, LogRoom room, TimeProvider time, LogPosition start)
     {
-        (_options, _backend, _time, _next) = (options, backend, time, start);
+        (_log, _options, _backend, _room, _time, _next) = (log, options, backend, room, time, start);
         _segmentStarted = time.GetTimestamp();
         _pace = new GroupPace(backend.GroupInterval, time, _changed.Pulse);
     }
@@ -54,7 +58,8 @@ internal sealed class EntryQueue : IDisposable
     /// <summary>Completes at the next change; take it before looking.</summary>
     public Task Changed => _changed.Next;
 
-    public ValueTask<PendingAppend> EnqueueAsync(ReadOnlyMemory<byte> entry, CancellationToken ct)
+    /// <param name="isOwed">It belongs behind an entry that was taken: never too much for the process's memory.</param>
+    public ValueTask<PendingAppend> EnqueueAsync(ReadOnlyMemory<byte> entry, bool isOwed, CancellationToken ct)
     {
         PendingAppend placed;
         bool wake;
@@ -65,6 +70,16 @@ internal sealed class EntryQueue : IDisposable
                 return ValueTask.FromException<PendingAppend>(refusal);
             }
 
+            if (isOwed)
+            {
+                _room.Hold(entry.Length);
+            }
+            else if (!_room.TryHold(entry.Length))
+            {
+                return ValueTask.FromException<PendingAppend>(_room.Refusal(_log, entry.Length));
+            }
+
+            _held += entry.Length;
             if (_waiting.Count > 0 || !HasRoom(entry))
             {
                 var waits = WaitAsync(new Waiter(entry), ct);
@@ -139,6 +154,7 @@ internal sealed class EntryQueue : IDisposable
         lock (_lock)
         {
             _bytes -= group.Bytes;
+            LetGo(group.Bytes);
             _entries -= group.Entries.Count;
             if (_spare.Count < SpareListsMax)
             {
@@ -184,6 +200,9 @@ internal sealed class EntryQueue : IDisposable
             (_refusal, _isFailed) = (why, true);
             groups = [.. _groups];
             waiting = [.. _waiting];
+
+            // What is on its way is held until it has come to rest.
+            LetGo(_isOver ? _held : groups.Sum(g => g.Bytes) + waiting.Sum(w => (long)w.Entry.Length));
             _groups.Clear();
             _waiting.Clear();
             _open = null;
@@ -201,16 +220,25 @@ internal sealed class EntryQueue : IDisposable
         }
     }
 
+    /// <summary>The commit loop is over.</summary>
     public void Dispose()
     {
         lock (_lock)
         {
             _pace.Dispose();
+            LetGo(_held);
+            _isOver = true;
         }
     }
 
     /// <summary>Whether waiting would win nothing: it cannot grow or is a block already, appenders wait for its room, or the writer is being closed.</summary>
     private bool Presses(EntryGroup group) => group != _open || group.Bytes >= _backend.BlockBytesMax || _waiting.Count > 0 || _refusal is not null;
+
+    private void LetGo(long bytes)
+    {
+        _held -= bytes;
+        _room.Release(bytes);
+    }
 
     private bool Reaches(int bytes, long before) => _open!.Bytes >= bytes && before < bytes;
 
@@ -274,6 +302,7 @@ internal sealed class EntryQueue : IDisposable
                         }
 
                         _waiting.Remove(node);
+                        LetGo(waiter.Entry.Length);
                     }
 
                     waiter.Served.TrySetCanceled(ct);

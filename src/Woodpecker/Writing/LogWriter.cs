@@ -11,7 +11,7 @@ namespace MiniMilvus.Woodpecker.Writing;
 internal sealed class LogWriter : ILogWriter
 {
     private readonly WoodpeckerOptions _options;
-    private readonly ILogBackend _backend;
+    private readonly LogRoom _room;
     private readonly EntryQueue _queue;
     private readonly IEpochGuard _guard;
     private readonly LogTail _tail;
@@ -19,10 +19,10 @@ internal sealed class LogWriter : ILogWriter
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile Exception? _failure;
 
-    public LogWriter(string log, Term term, WoodpeckerOptions options, ILogBackend backend, EntryQueue queue, IEpochGuard guard, LogTail tail, IStationSink stations)
+    public LogWriter(string log, Term term, WoodpeckerOptions options, LogRoom room, EntryQueue queue, IEpochGuard guard, LogTail tail, IStationSink stations)
     {
         (Log, Term) = (log, term);
-        (_options, _backend, _queue, _guard, _tail, _stations) = (options, backend, queue, guard, tail, stations);
+        (_options, _room, _queue, _guard, _tail, _stations) = (options, room, queue, guard, tail, stations);
     }
 
     public string Log { get; }
@@ -66,27 +66,29 @@ internal sealed class LogWriter : ILogWriter
 
     public ValueTask<PendingAppend> EnqueueAsync(ReadOnlyMemory<byte> entry, CancellationToken ct)
     {
-        if (ct.IsCancellationRequested)
-        {
-            return ValueTask.FromCanceled<PendingAppend>(ct);
-        }
-
-        if (entry.Length > _options.EntryBytesMax)
-        {
-            return ValueTask.FromException<PendingAppend>(MiniMilvusException.Invalid(
-                ErrorReason.MessageTooLarge, $"log '{Log}': expected an entry of at most {_options.EntryBytesMax} bytes, found {entry.Length}"));
-        }
-
+        double disk;
         try
         {
-            _backend.RequireRoom();
+            disk = _room.RequireDisk(Log);
         }
         catch (MiniMilvusException e)
         {
             return ValueTask.FromException<PendingAppend>(e);
         }
 
-        return _stations.IsEnabled ? EmitAsync(_queue.EnqueueAsync(entry, ct)) : _queue.EnqueueAsync(entry, ct);
+        var enqueued = EnqueueAsync(entry, isOwed: false, ct);
+        var delay = _room.DelayAt(disk);
+        return delay > TimeSpan.Zero ? SlowAsync(enqueued, delay, ct) : enqueued;
+    }
+
+    public ValueTask<PendingAppend> EnqueueOwedAsync(ReadOnlyMemory<byte> entry, CancellationToken ct) => EnqueueAsync(entry, isOwed: true, ct);
+
+    public void RequireRoom() => _room.Admit(Log);
+
+    public ValueTask AdmitAsync(CancellationToken ct)
+    {
+        var delay = _room.Admit(Log);
+        return delay > TimeSpan.Zero ? new(_room.SlowAsync(delay, ct)) : default;
     }
 
     /// <summary>Stops taking entries, makes the queued ones durable, ends the segment.</summary>
@@ -98,6 +100,31 @@ internal sealed class LogWriter : ILogWriter
 
     /// <summary>Fails the writer from outside: its log is being deleted, or opened again in this process.</summary>
     public void Abandon(MiniMilvusException why) => Fail(why);
+
+    private ValueTask<PendingAppend> EnqueueAsync(ReadOnlyMemory<byte> entry, bool isOwed, CancellationToken ct)
+    {
+        if (ct.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled<PendingAppend>(ct);
+        }
+
+        if (entry.Length > _options.EntryBytesMax)
+        {
+            return ValueTask.FromException<PendingAppend>(MiniMilvusException.Invalid(
+                ErrorReason.MessageTooLarge, $"log '{Log}': expected an entry of at most {_options.EntryBytesMax} bytes, found {entry.Length}"));
+        }
+
+        var enqueued = _queue.EnqueueAsync(entry, isOwed, ct);
+        return _stations.IsEnabled ? EmitAsync(enqueued) : enqueued;
+    }
+
+    /// <summary>The entry has its place, so that order and durability do not wait: only who appends does, and cancelling ends no more than that.</summary>
+    private async ValueTask<PendingAppend> SlowAsync(ValueTask<PendingAppend> enqueued, TimeSpan delay, CancellationToken ct)
+    {
+        var pending = await enqueued;
+        await _room.SlowAsync(delay, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return pending;
+    }
 
     private async ValueTask<PendingAppend> EmitAsync(ValueTask<PendingAppend> enqueued)
     {
