@@ -15,7 +15,10 @@ internal enum CompactionFault
 }
 
 /// <summary>What befalls one step of one process's compaction. Steps wait until the test opens the gate.</summary>
-internal sealed class CompactionFaults(CompactionFault kind, int at)
+/// <param name="kind">What happens.</param>
+/// <param name="at">To which step, from 1.</param>
+/// <param name="step">Counted among those of this name: some go at once, so that only each name's own count is the same in every run.</param>
+internal sealed class CompactionFaults(CompactionFault kind, int at, string? step = null)
 {
     private readonly TaskCompletionSource _gate = New();
     private readonly TaskCompletionSource _fired = New();
@@ -78,7 +81,7 @@ internal sealed class CompactionFaults(CompactionFault kind, int at)
             throw MiniMilvusException.Unavailable($"injected: {name} did not happen");
         }
 
-        if (Interlocked.Increment(ref _steps) != at)
+        if ((step is not null && name != step) || Interlocked.Increment(ref _steps) != at)
         {
             return await apply();
         }
