@@ -90,7 +90,7 @@ public sealed class DataNodeRole : IDisposable
 
     private async Task RunAsync(List<ChannelLease> leases, CancellationTokenSource stop)
     {
-        var indexes = new IndexWatcher(_context.Catalog, leases, _indexBuild, _retry, _options).RunAsync(stop.Token);
+        var indexes = new IndexWatcher(_context.Catalog, leases, _indexBuild, _retry, _log, _options).RunAsync(stop.Token);
         var running = leases.Select(l => new ChannelWorker(_context, l).RunAsync(stop.Token)).ToList();
         var channels = running.Count;
         running.Add(indexes);

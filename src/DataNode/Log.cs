@@ -57,6 +57,9 @@ internal static partial class Log
     [LoggerMessage(5017, LogLevel.Warning, "pchannel {Channel}: garbage not collected, next time again: {Reason}")]
     public static partial void GarbageNotCollected(ILogger logger, PChannel channel, string reason);
 
+    [LoggerMessage(5018, LogLevel.Error, "segment {Segment}: index {Index} is not built, nor tried again before the next start: {Reason}")]
+    public static partial void IndexNotBuilt(ILogger logger, SegmentId segment, long index, string reason);
+
     [LoggerMessage(5015, LogLevel.Information, "{Channel}: collection {Collection} dropped, its buffers are let go")]
     public static partial void CollectionDropped(ILogger logger, VChannel channel, CollectionId collection);
 }

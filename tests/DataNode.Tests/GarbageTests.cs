@@ -10,6 +10,7 @@ using MiniMilvus.DataNode.Flush;
 using MiniMilvus.DataNode.Garbage;
 using MiniMilvus.DataNode.Tests.Support;
 using MiniMilvus.Storage.Catalog;
+using MiniMilvus.Storage.Disk;
 using MiniMilvus.Storage.Objects;
 
 namespace MiniMilvus.DataNode.Tests;
@@ -60,6 +61,25 @@ public sealed class GarbageTests
         Assert.DoesNotContain(record.Indexes[0].Path, await KeysAsync(world));
         Assert.Contains(record.ManifestPath, await KeysAsync(world));
         Assert.Equal(shard, record.Channel);
+    }
+
+    [Fact]
+    public async Task A_file_that_is_damaged_goes_and_keeps_no_other_from_going()
+    {
+        await using var world = new World();
+        var (_, segment) = await FlushedAsync(world);
+        var disk = new SimulatedDisk(TimeProvider.System, 1);
+        var files = await LocalObjectStore.OpenAsync(disk.Mount(), "", default);
+        string[] garbage = [$"segments/10/1/{segment}/index/500-7.idx", $"segments/10/1/{segment}/index/500-8.idx"];
+        foreach (var key in garbage)
+        {
+            await files.PutAsync(key, new ReadOnlySequence<byte>(new byte[] { 1 }), PutCondition.Always, default);
+        }
+
+        disk.Damage(garbage[0], 3, 0x80); // in the footer
+        using var lease = await LeaseAsync(world);
+        Assert.Equal(2, await Collector(world, lease, new LiveAttempts(), files).CollectAsync(lease, default));
+        Assert.Empty(await files.ListKeysAsync("", default));
     }
 
     [Fact]
@@ -133,8 +153,8 @@ public sealed class GarbageTests
     private static async Task<ChannelLease> LeaseAsync(World world) =>
         new(World.PChannel, await world.Coordinator.AcquireDataChannelAsync(1, World.PChannel, default), world.Coordinator, new Retry(world.Time, world.Options, NullLogger.Instance));
 
-    private static GarbageCollector Collector(World world, ChannelLease lease, LiveAttempts live) =>
-        new(world.View, [lease], world.Objects, live, world.Time, new Metrics(new BufferBudget(1)), NullLogger.Instance, world.Options);
+    private static GarbageCollector Collector(World world, ChannelLease lease, LiveAttempts live, IObjectStore? files = null) =>
+        new(world.View, [lease], files ?? world.Objects, live, world.Time, new Metrics(new BufferBudget(1)), NullLogger.Instance, world.Options);
 
     private static Task PutAsync(World world, string key) => world.Objects.PutAsync(key, new ReadOnlySequence<byte>(new byte[] { 1 }), PutCondition.Always, default).AsTask();
 

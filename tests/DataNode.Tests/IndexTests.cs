@@ -12,6 +12,7 @@ using MiniMilvus.Index.Ranking;
 using MiniMilvus.Index.Sealed;
 using MiniMilvus.Index.Vectors;
 using MiniMilvus.Storage.Catalog;
+using MiniMilvus.Storage.Objects;
 using MiniMilvus.Storage.Segments;
 
 namespace MiniMilvus.DataNode.Tests;
@@ -89,6 +90,41 @@ public sealed class IndexTests
 
         var again = await world.UntilAsync(s => s.FindSegment(record.Collection, segment)!.Indexes is [{ } built] && built.Path != record.Indexes[0].Path);
         await IndexFile.ViewAsync(world.Objects, again.FindSegment(record.Collection, segment)!.Indexes[0].Path, Hnsw.Id, null, CancellationToken.None);
+    }
+
+    [Theory, InlineData("flipped"), InlineData("lost"), InlineData("manifest lost")]
+    public async Task A_segment_whose_files_are_damaged_gets_no_index_and_every_other_one_does(string damage)
+    {
+        await using var world = new World();
+        await using var node = world.Start();
+        var shard = await world.CreateCollectionAsync(10);
+        SegmentId[] segments = [await world.CreateSegmentAsync(shard), await world.CreateSegmentAsync(shard)];
+        world.Log.Append(shard, World.Insert(shard, segments[0], 1, 2, 3));
+        world.Log.Append(shard, World.Insert(shard, segments[1], 4, 5, 6));
+        await world.ManualFlushAsync(shard, segments);
+        var collection = world.View.Current.FindCollection(new CollectionId(10))!;
+        var manifest = world.View.Current.FindSegment(collection.Id, segments[0])!.ManifestPath;
+        var column = (await SegmentReader.OpenAsync(world.Objects, manifest, default)).Manifest.Files.First(f => f.Field == FakeLog.Vector).Path;
+        var whole = await world.Objects.GetAsync(column, default);
+        await world.Objects.DeleteAsync(damage == "manifest lost" ? manifest : column, default);
+        if (damage == "flipped")
+        {
+            var bytes = whole.ToArray();
+            bytes[100] ^= 1;
+            await world.Objects.PutAsync(column, new(bytes), PutCondition.Always, default);
+        }
+
+        var partition = new PartitionRecord(new PartitionId(1), "_default", DdlState.Created, default);
+        await world.Coordinator.PutAsync(CatalogKeys.Collection(collection.Id), CatalogCodec.Encode(collection with { Indexes = [Hnsw], Partitions = [partition] }));
+        await world.UntilAsync(s => s.FindSegment(collection.Id, segments[1])!.Indexes.Length == 1);
+
+        // Segments that come later are flushed and indexed as ever.
+        var later = await world.CreateSegmentAsync(shard);
+        world.Log.Append(shard, World.Insert(shard, later, 7, 8, 9));
+        await world.ManualFlushAsync(shard, later);
+        await world.UntilAsync(s => s.FindSegment(collection.Id, later)!.Indexes.Length == 1);
+        Assert.Empty(world.View.Current.FindSegment(collection.Id, segments[0])!.Indexes);
+        Assert.False(node.Ended.IsCompleted);
     }
 
     [Fact]

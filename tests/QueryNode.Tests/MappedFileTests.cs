@@ -106,6 +106,72 @@ public sealed class MappedFileTests
     }
 
     [Fact]
+    public async Task An_index_file_is_not_blamed_for_a_manifest_that_was_lost()
+    {
+        await using var world = await World.ReadyAsync();
+        world.Insert(10, s_keys);
+        world.Tick(21);
+        var record = await world.FlushAsync(1);
+        await world.Journal.WaitAsync(6003);
+        var expected = await AnswerAsync(world);
+        await world.IndexAsync(record, damage: bytes =>
+        {
+            Assert.True(world.Objects.DeleteAsync(record.ManifestPath, default).AsTask().IsCompletedSuccessfully);
+            return bytes;
+        });
+        await world.Journal.WaitAsync(6005); // loading it failed, and is tried again
+        Assert.Equal(0, world.Journal.Count(6011));
+        Assert.Empty(world.Coordinator.Commits);
+        Assert.Equal(expected, await AnswerAsync(world));
+    }
+
+    [Fact]
+    public async Task An_index_that_cannot_be_loaded_does_not_hold_the_log_back()
+    {
+        await using var world = await World.ReadyAsync();
+        world.Insert(10, s_keys);
+        world.Insert(11, [1000], segment: 2);
+        world.Tick(21);
+        var record = await world.FlushAsync(1);
+        await world.Journal.WaitAsync(6003);
+        world.Files.IsAway = key => key.EndsWith(".idx", StringComparison.Ordinal);
+        await world.IndexAsync(record);
+        await world.Journal.WaitAsync(6005);
+        var delay = world.Options.RetryDelay;
+        await world.Time.ArmedAsync(delay);
+        await world.CheckpointAsync(new LogPosition(1, 1), 21);
+        world.Time.Advance(delay);
+        await world.Time.ArmedAsync(delay * 2);
+        Assert.Equal(2, world.Journal.Count(6005));
+        await world.Time.ArmedAsync(world.Options.ReportInterval);
+        world.Time.Advance(world.Options.ReportInterval - delay);
+        await world.Time.ArmedAsync(world.Options.ReportInterval);
+        Assert.Equal(new LogPosition(1, 1), world.Coordinator.Reports[^1].Position);
+    }
+
+    [Fact]
+    public async Task An_index_that_could_not_be_loaded_with_its_segment_is_tried_again()
+    {
+        await using var world = await World.ReadyAsync();
+        world.Insert(10, s_keys);
+        world.Tick(21);
+        world.Files.IsAway = _ => true;
+        var record = await world.FlushAsync(1);
+        await world.Journal.WaitAsync(6005);
+        var delay = world.Options.RetryDelay;
+        await world.Time.ArmedAsync(delay);
+        await world.IndexAsync(record);
+        world.Files.IsAway = key => key.EndsWith(".idx", StringComparison.Ordinal);
+        world.Time.Advance(delay);
+        await world.Journal.WaitAsync(6003);
+        await world.Time.ArmedAsync(delay * 2);
+        Assert.Equal(2, world.Journal.Count(6005));
+        world.Files.IsAway = _ => false;
+        world.Time.Advance(delay * 2);
+        await world.Journal.WaitAsync(6006);
+    }
+
+    [Fact]
     public async Task An_index_of_the_older_form_is_still_read()
     {
         await using var world = await World.ReadyAsync();

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
+using MiniMilvus.Core.Errors;
 using MiniMilvus.Storage.Disk;
 using MiniMilvus.Storage.Objects;
 
@@ -17,12 +18,20 @@ internal sealed class WatchedObjects(IObjectStore inner) : IObjectStore
 
     public int Opened => _views.Count;
 
+    /// <summary>Which objects cannot be viewed for now.</summary>
+    public Func<string, bool> IsAway { get; set; } = static _ => false;
+
     public ValueTask<ObjectInfo> PutAsync(string key, ReadOnlySequence<byte> content, PutCondition condition, CancellationToken ct) => inner.PutAsync(key, content, condition, ct);
 
     public ValueTask<ReadOnlyMemory<byte>> GetAsync(string key, CancellationToken ct) => inner.GetAsync(key, ct);
 
     public async ValueTask<FileView> ViewAsync(string key, CancellationToken ct)
     {
+        if (IsAway(key))
+        {
+            throw MiniMilvusException.Unavailable($"view of object '{key}'");
+        }
+
         var pages = new Pages((await inner.GetAsync(key, ct)).ToArray());
         _views.Enqueue(pages);
         return FileView.Of(pages, true);

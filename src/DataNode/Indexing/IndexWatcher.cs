@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Catalog;
 using MiniMilvus.Core.Errors;
@@ -11,10 +13,13 @@ internal sealed record MissingIndex(ChannelLease Lease, CollectionRecord Collect
 
 /// <summary>
 /// Follows the catalogue and has every flushed segment of this node's channels indexed, whether the segment or the index came first.
-/// At most <see cref="DataNodeOptions.IndexConcurrency"/> builds at a time; the lowest segment first.
+/// At most <see cref="DataNodeOptions.IndexConcurrency"/> builds at a time; the lowest segment first. One whose files are damaged or lost gets
+/// none from this node (readers name the files to whoever asks for its rows) and keeps no other from getting one.
 /// </summary>
-internal sealed class IndexWatcher(CatalogView catalog, IReadOnlyList<ChannelLease> leases, IndexBuildJob build, Retry retry, DataNodeOptions options)
+internal sealed class IndexWatcher(CatalogView catalog, IReadOnlyList<ChannelLease> leases, IndexBuildJob build, Retry retry, ILogger log, DataNodeOptions options)
 {
+    private readonly ConcurrentDictionary<(SegmentId, long), bool> _refused = [];
+
     public async Task RunAsync(CancellationToken ct)
     {
         await retry.RunAsync("reading the catalogue", token => catalog.RefreshAsync(token), ct);
@@ -81,7 +86,16 @@ internal sealed class IndexWatcher(CatalogView catalog, IReadOnlyList<ChannelLea
         try
         {
             using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, missing.Lease.Lost);
-            await build.BuildAsync(missing, either.Token);
+            try
+            {
+                await build.BuildAsync(missing, either.Token);
+            }
+            catch (MiniMilvusException e) when (e.Kind == ErrorKind.Corrupted)
+            {
+                _refused.TryAdd((missing.Segment.Id, missing.Index.Id), true);
+                Log.IndexNotBuilt(log, missing.Segment.Id, missing.Index.Id, e.Message);
+                return;
+            }
 
             // The picture shows it as built or unwanted now. If it is missing still, somebody has found the new file bad already.
             await retry.RunAsync("reading the catalogue", catalog.RefreshAsync, either.Token);
@@ -105,7 +119,8 @@ internal sealed class IndexWatcher(CatalogView catalog, IReadOnlyList<ChannelLea
                 var lease = leases.FirstOrDefault(l => l.Channel == segment.Channel.PChannel && !l.Lost.IsCancellationRequested);
                 foreach (var index in collection.Indexes)
                 {
-                    if (lease is not null && IndexPlan.IsGraph(collection.Schema, index) && segment.Indexes.All(i => i.IndexId != index.Id))
+                    if (lease is not null && IndexPlan.IsGraph(collection.Schema, index) && segment.Indexes.All(i => i.IndexId != index.Id)
+                        && !_refused.ContainsKey((segment.Id, index.Id)))
                     {
                         yield return new MissingIndex(lease, collection, segment, index);
                     }

@@ -60,38 +60,37 @@ internal sealed class SealedLoader(IObjectStore store, ICoordinator coordinator,
     public async ValueTask<int> LoadIndexesAsync(SealedSegment segment, SegmentRecord record, CollectionRecord collection, CancellationToken ct)
     {
         var loaded = 0;
+        SegmentReader? manifest = null;
         foreach (var file in record.Indexes)
         {
             var index = collection.Indexes.FirstOrDefault(i => i.Id == file.IndexId);
-            if (index is null || segment.HasIndex(file.Field, file.IndexId) || segment.VectorsOf(file.Field, index.Metric) is not { } source)
+            if (index is null || _refused.ContainsKey(file.Path) || segment.HasIndex(file.Field, file.IndexId) || segment.VectorsOf(file.Field, index.Metric) is not { } source)
             {
                 continue;
             }
 
+            // Outside, so that no index file answers for a manifest that was lost.
+            manifest ??= await SegmentReader.OpenAsync(store, record.ManifestPath, ct);
             try
             {
-                if (!_refused.ContainsKey(file.Path))
-                {
-                    await LoadIndexAsync(segment, record, file, source, ct);
-                    loaded++;
-                }
+                await LoadIndexAsync(segment, record, file, manifest.Indexed(file.Field), source, ct);
+                loaded++;
             }
             catch (MiniMilvusException e) when (e.Kind is ErrorKind.Corrupted or ErrorKind.NotFound)
             {
-                Log.IndexRefused(logger, record.Channel, record.Id, e.Message);
                 await coordinator.CommitAsync(new DiscardIndex(record.Channel, default, record.Id, record.Collection, file.IndexId, file.Path), ct);
                 _refused.TryAdd(file.Path, true);
+                Log.IndexRefused(logger, record.Channel, record.Id, e.Message);
             }
         }
 
         return loaded;
     }
 
-    private async ValueTask LoadIndexAsync(SealedSegment segment, SegmentRecord record, SegmentIndexRecord file, ContiguousVectors source, CancellationToken ct)
+    private async ValueTask LoadIndexAsync(SealedSegment segment, SegmentRecord record, SegmentIndexRecord file, IndexedColumn of, ContiguousVectors source, CancellationToken ct)
     {
         RequireRoom(record, file.Bytes);
-        var manifest = await SegmentReader.OpenAsync(store, record.ManifestPath, ct);
-        var (content, view) = await IndexFile.ViewAsync(store, file.Path, file.IndexId, manifest.Indexed(file.Field), ct);
+        var (content, view) = await IndexFile.ViewAsync(store, file.Path, file.IndexId, of, ct);
         try
         {
             var index = await pool.RunAsync(() => SealedIndex.Open(file.IndexId, content, view, source), ct);

@@ -30,7 +30,7 @@ internal sealed class SegmentHandoff(VChannel channel, CollectionId collection, 
             foreach (var segment in flushed)
             {
                 segments.Add(await parts.Loader.LoadAsync(segment, ct));
-                await TryLoadIndexesAsync(segments[^1], segment, record, ct);
+                await TryLoadIndexesAsync(segments[^1], segment, record, parts.Options.RetryDelay, ct);
                 loaded();
             }
 
@@ -56,17 +56,17 @@ internal sealed class SegmentHandoff(VChannel channel, CollectionId collection, 
         var delay = parts.Options.RetryDelay;
         while (true)
         {
-            var isComplete = await CatchUpAsync(view, delay, ct);
-            if (isComplete)
+            var (hasRows, hasIndexes) = await CatchUpAsync(view, delay, ct);
+            if (hasRows && view.CheckpointOf(channel) is { } checkpoint)
+            {
+                // Only now: a segment loaded from this view needs no delete below this view's checkpoint any more.
+                shard.CutDeletes(checkpoint.Position);
+                checkpointed(checkpoint.Position);
+            }
+
+            if (hasRows && hasIndexes)
             {
                 delay = parts.Options.RetryDelay;
-                if (view.CheckpointOf(channel) is { } checkpoint)
-                {
-                    // Only now: a segment loaded from this view needs no delete below this view's checkpoint any more.
-                    shard.CutDeletes(checkpoint.Position);
-                    checkpointed(checkpoint.Position);
-                }
-
                 view = await catalog.ChangedAsync(view.Revision, ct);
             }
             else
@@ -78,45 +78,47 @@ internal sealed class SegmentHandoff(VChannel channel, CollectionId collection, 
         }
     }
 
-    private async ValueTask<bool> CatchUpAsync(CatalogSnapshot view, TimeSpan delay, CancellationToken ct)
+    /// <returns>Whether all rows are here, and all their indexes. Rows without an index are scanned, and hold nothing else back.</returns>
+    private async ValueTask<(bool HasRows, bool HasIndexes)> CatchUpAsync(CatalogSnapshot view, TimeSpan delay, CancellationToken ct)
     {
         if (view.FindCollection(collection) is not { } record)
         {
-            return true;
+            return (true, true);
         }
 
         ReleaseGone(view, record);
-        var isComplete = true;
+        var (hasRows, hasIndexes) = (true, true);
         foreach (var segment in Flushed(view, record))
         {
             try
             {
                 if (!shard.IsSettled(segment.Id))
                 {
-                    await HandOffAsync(segment, record, view, ct);
+                    hasIndexes &= await HandOffAsync(segment, record, view, delay, ct);
                 }
                 else if (shard.Snapshot.Sealed.FirstOrDefault(s => s.Id == segment.Id) is { } present && present.TryHold())
                 {
-                    await LoadIndexesAsync(present, segment, record, ct);
+                    hasIndexes &= await LoadIndexesAsync(present, segment, record, delay, ct);
                 }
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
                 // The growing form keeps answering, so nothing is missing: try again later.
                 Log.LoadFailed(logger, e, channel, segment.Id, delay);
-                isComplete = false;
+                hasRows = false;
             }
         }
 
-        return isComplete;
+        return (hasRows, hasIndexes);
     }
 
-    private async ValueTask HandOffAsync(SegmentRecord record, CollectionRecord collectionRecord, CatalogSnapshot view, CancellationToken ct)
+    private async ValueTask<bool> HandOffAsync(SegmentRecord record, CollectionRecord collectionRecord, CatalogSnapshot view, TimeSpan delay, CancellationToken ct)
     {
         var segment = await parts.Loader.LoadAsync(record, ct);
+        bool hasIndexes;
         try
         {
-            await TryLoadIndexesAsync(segment, record, collectionRecord, ct);
+            hasIndexes = await TryLoadIndexesAsync(segment, record, collectionRecord, delay, ct) is not null;
             await parts.Loader.ApplyDeletesAsync([segment], view.DeleteFilesOf(channel).Values.Where(f => f.MaxTick >= record.MinTick), ct);
             // Most of the buffer outside the lock, the rest in the step that shows the segment.
             var buffered = shard.DeletesFrom(0);
@@ -138,29 +140,35 @@ internal sealed class SegmentHandoff(VChannel channel, CollectionId collection, 
         {
             parts.Stations.Emit(new StationEvent(Station.Handoff, channel.Name, record.MaxTick, record.End, segment.Rows));
         }
+
+        return hasIndexes;
     }
 
-    // The rows answer without it; what follows the catalogue tries again.
-    private async ValueTask TryLoadIndexesAsync(SealedSegment segment, SegmentRecord record, CollectionRecord collectionRecord, CancellationToken ct)
+    /// <returns>How many were loaded; null when it failed. The rows answer without them; what follows the catalogue tries again.</returns>
+    private async ValueTask<int?> TryLoadIndexesAsync(SealedSegment segment, SegmentRecord record, CollectionRecord collectionRecord, TimeSpan delay, CancellationToken ct)
     {
         try
         {
-            await parts.Loader.LoadIndexesAsync(segment, record, collectionRecord, ct);
+            return await parts.Loader.LoadIndexesAsync(segment, record, collectionRecord, ct);
         }
         catch (MiniMilvusException e)
         {
-            Log.LoadFailed(logger, e, channel, record.Id, parts.Options.RetryDelay);
+            Log.LoadFailed(logger, e, channel, record.Id, delay);
+            return null;
         }
     }
 
-    private async ValueTask LoadIndexesAsync(SealedSegment held, SegmentRecord record, CollectionRecord collectionRecord, CancellationToken ct)
+    private async ValueTask<bool> LoadIndexesAsync(SealedSegment held, SegmentRecord record, CollectionRecord collectionRecord, TimeSpan delay, CancellationToken ct)
     {
         try
         {
-            if (await parts.Loader.LoadIndexesAsync(held, record, collectionRecord, ct) > 0)
+            var loaded = await TryLoadIndexesAsync(held, record, collectionRecord, delay, ct);
+            if (loaded > 0)
             {
                 Log.IndexLoaded(logger, channel, record.Id);
             }
+
+            return loaded is not null;
         }
         finally
         {

@@ -16,6 +16,7 @@ namespace MiniMilvus.Storage.Objects;
 public sealed class LocalObjectStore : IObjectStore
 {
     private const string Staging = ".staging";
+    private const string DamagedETag = "damaged"; // No footer has it.
     private const int ViewChunkBytes = 1024 * 1024;
     private readonly IDisk _disk;
     private readonly string _root;
@@ -169,11 +170,12 @@ public sealed class LocalObjectStore : IObjectStore
         return footer is { } found ? new ObjectInfo(key, found.Bytes, found.ETag) : null;
     }
 
+    /// <summary>A damaged object is listed too, with its file's length, or nobody could delete it; reading it says what it is.</summary>
     public async IAsyncEnumerable<ObjectInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken ct)
     {
         foreach (var key in await ListKeysAsync(prefix, ct))
         {
-            if (await HeadAsync(key, ct) is { } info)
+            if (await LookAsync(key, ct) is { } info)
             {
                 yield return info;
             }
@@ -213,6 +215,29 @@ public sealed class LocalObjectStore : IObjectStore
         catch (IOException e)
         {
             throw DiskErrors.ToUnavailable(e, $"delete of object '{key}' may or may not have happened");
+        }
+    }
+
+    private async ValueTask<ObjectInfo?> LookAsync(string key, CancellationToken ct)
+    {
+        await using var file = await OpenAsync(key, ct);
+        if (file is null)
+        {
+            return null;
+        }
+
+        try
+        {
+            var footer = await FooterOfAsync(key, file, ct);
+            return new ObjectInfo(key, footer.Bytes, footer.ETag);
+        }
+        catch (MiniMilvusException e) when (e.Kind == ErrorKind.Corrupted)
+        {
+            return new ObjectInfo(key, file.Length, DamagedETag);
+        }
+        catch (IOException e)
+        {
+            throw DiskErrors.ToUnavailable(e, $"look-up of object '{key}'"); // W11: never "absent"
         }
     }
 

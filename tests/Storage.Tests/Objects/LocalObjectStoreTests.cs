@@ -88,6 +88,34 @@ public sealed class LocalObjectStoreTests
         }
     }
 
+    [Theory, InlineData(3005), InlineData(100)]
+    public async Task A_damaged_object_is_listed_and_can_be_deleted(long at)
+    {
+        var disk = new SimulatedDisk(TimeProvider.System, 1);
+        var store = await LocalObjectStore.OpenAsync(disk.Mount(), "", None);
+        foreach (var key in new[] { "f/a", "f/b", "f/c" })
+        {
+            await store.PutAsync(key, Content(1), PutCondition.Always, None);
+        }
+
+        disk.Damage("f/b", at, 0x80);
+        Assert.Equal(["f/a", "f/b", "f/c"], await KeysAsync());
+        await Expect.KindAsync(ErrorKind.Corrupted, async () => await store.GetAsync("f/b", None));
+        await store.DeleteAsync("f/b", None);
+        Assert.Equal(["f/a", "f/c"], await KeysAsync());
+
+        async Task<List<string>> KeysAsync()
+        {
+            var keys = new List<string>();
+            await foreach (var info in store.ListAsync("f/", None))
+            {
+                keys.Add(info.Key);
+            }
+
+            return keys;
+        }
+    }
+
     [Fact]
     public async Task An_error_of_the_disk_is_never_read_as_absent()
     {
