@@ -113,9 +113,10 @@ public abstract class WoodpeckerEngine : IWoodpecker
             var commit = new GroupCommit(log, term, _backend, _metadata, new Durable(log, guard, _stations), limit, queue, tail, _stations, segment, number);
             var writer = new LogWriter(log, term, _options, _room, queue, guard, tail, _stations);
             writer.Start(commit);
+            _compaction?.ForgetDamage(log);
             _logs.Opened(log, writer, tail);
             _epochs.Start(_logs);
-            _compaction?.Hear(log, isOpened: true);
+            _compaction?.Hear(log);
             _collector.Start();
             if (record.TruncatedUntil > LogPosition.Beginning)
             {

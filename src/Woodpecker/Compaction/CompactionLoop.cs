@@ -37,7 +37,7 @@ internal sealed class CompactionLoop : IAsyncDisposable
             }
         });
         _sealer = sealer(_metrics);
-        metadata.SegmentEnded = log => Hear(log, isOpened: false);
+        metadata.SegmentEnded = Hear;
     }
 
     /// <summary>Null where segments have no other form than the one they are written in.</summary>
@@ -55,24 +55,26 @@ internal sealed class CompactionLoop : IAsyncDisposable
         }
     }
 
+    /// <summary>What was found damaged of a log is looked at again; to be said before the log is opened, after which it may be found again at any time.</summary>
+    public void ForgetDamage(string log)
+    {
+        lock (_lock)
+        {
+            foreach (var key in _damaged.Keys.Where(k => k.Log == log).ToList())
+            {
+                _damaged.Remove(key);
+            }
+        }
+    }
+
     /// <summary>A log was opened here, or a segment of it has ended: look at it.</summary>
-    /// <param name="log">Its name.</param>
-    /// <param name="isOpened">What was found damaged is looked at again.</param>
-    public void Hear(string log, bool isOpened)
+    public void Hear(string log)
     {
         lock (_lock)
         {
             if (_stop.IsCancellationRequested)
             {
                 return;
-            }
-
-            if (isOpened)
-            {
-                foreach (var key in _damaged.Keys.Where(k => k.Log == log).ToList())
-                {
-                    _damaged.Remove(key);
-                }
             }
 
             _running ??= RunAsync(_stop.Token);
