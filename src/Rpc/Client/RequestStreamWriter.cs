@@ -97,7 +97,14 @@ internal sealed class RequestStreamWriter<TRequest, TResponse>(ClientCall<TReque
             throw new IOException("A request stream cannot be sent twice.");
         }
 
-        _stream.TrySetResult(stream);
+        try
+        {
+            await stream.FlushAsync(cancellationToken); // or the headers of a call that sends nothing yet may wait for its first message
+        }
+        finally
+        {
+            _stream.TrySetResult(stream);
+        }
 
         // Until the call ends, even where the stream was reset: the reason is in the response, and a body that fails first would hide it.
         await _completed.Task;
