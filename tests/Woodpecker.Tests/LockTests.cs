@@ -57,7 +57,7 @@ public sealed class LockTests
         var late = await old.EnqueueAsync(TestLog.Entry(99), Never);
         await FencedAsync(() => late.Durable);
         await AssertReadAsync([0, 1], next!.Confirmed, other, Start());
-        Assert.Equal(new LogPosition(0, 1), (await SegmentEndAsync(0)));
+        Assert.Equal(new LogPosition(0, 1), await SegmentEndAsync(0));
     }
 
     [Fact]
@@ -106,6 +106,36 @@ public sealed class LockTests
         }
 
         Assert.Equal([0, 1], found);
+    }
+
+    [Fact]
+    public async Task A_block_that_was_seen_before_it_was_confirmed_is_no_damage_when_its_reader_hears_of_that_elsewhere()
+    {
+        var (_, writer) = await OpenAsync();
+        await TestLog.AppendAsync(writer, 0);
+        var stalled = new TaskCompletionSource();
+        var goOn = new TaskCompletionSource();
+        _meta.Stall(LockKey, async () =>
+        {
+            stalled.SetResult();
+            await goOn.Task;
+        });
+        var late = await writer.EnqueueAsync(TestLog.Entry(1), Never);
+        await stalled.Task; // its block is durable, and nobody may see it
+
+        var options = TestLog.Small;
+        var metadata = new Metadata.LogMetadata(_meta, options, TimeProvider.System, "reader");
+        await using var backend = new Objects.ObjectBackend(_store, metadata, options, TimeProvider.System, ObjectFence.Lock);
+        var segment = await SegmentAsync(0);
+        await using var cursor = new Reading.SegmentCursor(TestLog.Name, segment, (await backend.OpenSegmentAsync(TestLog.Name, segment, Never))!);
+        var second = new LogPosition(0, 1);
+        Assert.NotNull(await cursor.NextAsync(LogPosition.Beginning, second, LogPosition.Beginning, Never));
+        Assert.Null(await cursor.NextAsync(second, second, LogPosition.Beginning, Never));
+        goOn.SetResult();
+        await late.Durable;
+
+        var block = await cursor.NextAsync(second, writer.Confirmed, LogPosition.Beginning, Never);
+        Assert.Equal(second, block?.First);
     }
 
     [Fact]
@@ -278,10 +308,12 @@ public sealed class LockTests
         return (log, await log.OpenWriterAsync(TestLog.Name, new Term(1), Never));
     }
 
-    private async Task<LogPosition> SegmentEndAsync(long number)
+    private async Task<LogPosition> SegmentEndAsync(long number) => (await SegmentAsync(number)).End;
+
+    private async Task<Metadata.LogSegmentRecord> SegmentAsync(long number)
     {
         var key = $"woodpecker/logs/{TestLog.Name}/segments/{number:D8}";
-        return Metadata.RecordJson.ReadSegment(key, (await _meta.GetAsync(key, Never))!.Value.Span).End;
+        return Metadata.RecordJson.ReadSegment(key, (await _meta.GetAsync(key, Never))!.Value.Span);
     }
 
     private static async Task AssertReadAsync(int[] expected, LogPosition until, params ObjectWoodpecker[] readers)

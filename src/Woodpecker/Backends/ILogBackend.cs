@@ -101,6 +101,11 @@ internal readonly record struct BlockRead(BlockReadKind Kind, BlockHeader Header
 /// <summary>Reads a segment's blocks in order. A look at NotYet or Bad does not advance and may be repeated.</summary>
 internal interface ISegmentReader : IAsyncDisposable
 {
+    /// <summary>What the caller knows to be confirmed, before a look: a reader that must ask for leave to show a block asks then.</summary>
+    void Hear(LogPosition confirmed)
+    {
+    }
+
     /// <summary>The next block; with <see cref="BlockReadKind.Skipped"/> when its entries all lie below <paramref name="fromEntry"/>.</summary>
     ValueTask<BlockRead> NextAsync(long fromEntry, CancellationToken ct);
 

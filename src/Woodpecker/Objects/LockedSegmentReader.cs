@@ -9,7 +9,7 @@ namespace MiniMilvus.Woodpecker.Objects;
 /// <summary>
 /// Reads a segment that was written under a lock: no block is handed out that the lock's record, or the segment's decided end, does not
 /// cover, for nothing keeps an older writer from putting more. What is covered and absent is damage, never "not yet" (W16). Metadata is asked
-/// at first, when a block is found that is not covered, and then as rarely as by any reader that waits.
+/// at first, when a block is found that is not covered, when the caller knows more to be confirmed, and then as rarely as by any reader that waits.
 /// </summary>
 internal sealed class LockedSegmentReader(ObjectSegmentReader objects, LogMetadata metadata, string log, LogSegmentRecord segment, int looksPerMetadataLook) : ISegmentReader
 {
@@ -17,11 +17,14 @@ internal sealed class LockedSegmentReader(ObjectSegmentReader objects, LogMetada
     private bool _isEnded = segment.State != LogSegmentState.Active;
     private bool _hasAsked = segment.State != LogSegmentState.Active;
     private BlockRead? _held;
+    private LogPosition _heard;
     private int _looks;
 
     public long BlockNumber => objects.BlockNumber;
 
     public long NextEntry => objects.NextEntry;
+
+    public void Hear(LogPosition confirmed) => _heard = confirmed;
 
     public async ValueTask<BlockRead> NextAsync(long fromEntry, CancellationToken ct)
     {
@@ -50,7 +53,7 @@ internal sealed class LockedSegmentReader(ObjectSegmentReader objects, LogMetada
             if (read.Kind is BlockReadKind.Block or BlockReadKind.Skipped)
             {
                 _held = read;
-                if (await AskAsync(isNew, ct) && read.Header.End <= _known)
+                if (await AskAsync(isNew || read.Header.First < _heard, ct) && read.Header.End <= _known)
                 {
                     continue;
                 }
@@ -71,7 +74,7 @@ internal sealed class LockedSegmentReader(ObjectSegmentReader objects, LogMetada
                 throw Damaged(read.Where, next.Entry, read.Kind == BlockReadKind.NotYet ? "no object" : "damaged bytes");
             }
 
-            if (await AskAsync(isNew: false, ct) && next < _known)
+            if (await AskAsync(next < _heard, ct) && next < _known)
             {
                 continue; // what was confirmed had been put before: look again
             }
@@ -88,10 +91,10 @@ internal sealed class LockedSegmentReader(ObjectSegmentReader objects, LogMetada
 
     public ValueTask DisposeAsync() => objects.DisposeAsync();
 
-    /// <summary>At once for a block that is new here, else at every so many looks; false when nobody was asked.</summary>
-    private async ValueTask<bool> AskAsync(bool isNew, CancellationToken ct)
+    /// <summary>At once for a block that is new here or known elsewhere to be confirmed, else at every so many looks; false when nobody was asked.</summary>
+    private async ValueTask<bool> AskAsync(bool isNews, CancellationToken ct)
     {
-        if (_isEnded || (!isNew && ++_looks % looksPerMetadataLook != 0))
+        if (_isEnded || (!isNews && ++_looks % looksPerMetadataLook != 0))
         {
             return false;
         }

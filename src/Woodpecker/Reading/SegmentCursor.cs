@@ -63,6 +63,7 @@ internal sealed class SegmentCursor(string log, LogSegmentRecord record, ISegmen
                 return null;
             }
 
+            reader.Hear(_confirmed);
             var read = await reader.NextAsync(position.Entry, ct);
             switch (read.Kind)
             {
