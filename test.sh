@@ -6,6 +6,9 @@
 #   --long         more seeds, more rows (MINIMILVUS_LONG=1)
 #   --mutations    break the code on purpose and see the named tests fail (tests/Mutations); =ci: only those marked for every run
 set -uo pipefail
+if [ "${BASH_VERSINFO[0]}" -lt 5 ] || { [ "${BASH_VERSINFO[0]}" = 5 ] && [ "${BASH_VERSINFO[1]}" -lt 1 ]; }; then
+  echo "test.sh: expected bash 5.1 or newer (wait -p), found $BASH_VERSION" >&2; exit 2
+fi
 # In braces: bash reads all of it before it runs any of it, so an edit during a run changes nothing.
 {
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1

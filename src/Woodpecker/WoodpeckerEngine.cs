@@ -35,7 +35,7 @@ public abstract class WoodpeckerEngine : IWoodpecker
         LogMetadata metadata, Func<LogMetadata, ILogBackend> backend, WoodpeckerOptions options, TimeProvider time, IStationSink stations, ILogger? logger)
     {
         (_metadata, _backend, _options, _time, _stations) = (metadata, backend(metadata), options, time, stations);
-        _epochs = new EpochWatch(metadata, options, time);
+        _epochs = new EpochWatch(metadata, _logs, options, time);
         _room = new LogRoom(options, _backend, time);
         _compaction = CompactionLoop.TryCreate(_backend, metadata, _logs, options, time);
         (_leases, _foreign) = (new ReaderLeases(metadata, _logs, options, time), new ForeignReaders(metadata, options, time));
@@ -115,7 +115,7 @@ public abstract class WoodpeckerEngine : IWoodpecker
             writer.Start(commit);
             _compaction?.ForgetDamage(log);
             _logs.Opened(log, writer, tail);
-            _epochs.Start(_logs);
+            _epochs.Start();
             _compaction?.Hear(log);
             _collector.Start();
             if (record.TruncatedUntil > LogPosition.Beginning)

@@ -124,7 +124,9 @@ public sealed class GarbageTests
         await using var world = new World();
         world.Options = world.Options with { GarbageInterval = TimeSpan.FromMilliseconds(1) };
         var (_, segment) = await FlushedAsync(world);
-        await PutAsync(world, $"segments/10/1/{segment}/index/500-7.idx");
+        var before = await KeysAsync(world);
+        var garbage = $"segments/10/1/{segment}/index/500-7.idx";
+        await PutAsync(world, garbage);
         var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var node = world.Start((step, _) =>
         {
@@ -136,6 +138,13 @@ public sealed class GarbageTests
             return Fault.None;
         });
         await gone.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while ((await KeysAsync(world)).Contains(garbage))
+        {
+            await Task.Delay(1, limit.Token); // the step is told of before it happens
+        }
+
+        Assert.Equal(before, await KeysAsync(world));
     }
 
     private static async Task<(VChannel Shard, SegmentId Segment)> FlushedAsync(World world)

@@ -1,11 +1,15 @@
 using System.Collections.Immutable;
+using Microsoft.Extensions.Logging.Abstractions;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Catalog;
+using MiniMilvus.Core.Errors;
 using MiniMilvus.Core.Schema;
 using MiniMilvus.Core.Time;
 using MiniMilvus.QueryNode.Channels;
+using MiniMilvus.QueryNode.Sealed;
 using MiniMilvus.QueryNode.Search;
 using MiniMilvus.Storage.Catalog;
+using MiniMilvus.Storage.Segments;
 
 namespace MiniMilvus.QueryNode.Tests;
 
@@ -68,15 +72,34 @@ public sealed class MappedFileTests
         Assert.InRange(world.Node.SealedBytes, 1, s_keys.Length * 160);
     }
 
+    [Fact]
+    public async Task Segments_that_load_at_once_share_the_room_for_them()
+    {
+        await using var world = await World.ReadyAsync();
+        var record = await FlushedAsync(world);
+        var bytes = (await SegmentReader.OpenAsync(world.Objects, record.ManifestPath, default)).Manifest.Bytes;
+        var pool = new TestPool { Gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously) };
+        var loader = new SealedLoader(world.Objects, world.Coordinator, pool, world.Options with { SealedBytesMax = (2 * bytes) - 1 }, NullLogger.Instance);
+        var first = loader.LoadAsync(record, default).AsTask();
+        await pool.Arrived;
+        var error = await Assert.ThrowsAsync<MiniMilvusException>(() => loader.LoadAsync(record, default).AsTask().WaitAsync(TimeSpan.FromSeconds(20)));
+        Assert.Equal(ErrorReason.CapacityExceeded, error.Reason);
+
+        pool.Gate.SetResult();
+        pool.Gate = null;
+        var loaded = await first;
+        Assert.Equal(loaded.MemoryBytes, loader.Bytes);
+        loaded.Drop();
+        Assert.Equal(0, loader.Bytes);
+        (await loader.LoadAsync(record, default)).Drop();
+    }
+
     [Theory]
     [InlineData("flipped bit"), InlineData("cut short"), InlineData("missing"), InlineData("of another segment"), InlineData("no graph")]
     public async Task An_index_file_that_does_not_verify_changes_no_answer_and_is_reported_and_replaced(string damage)
     {
         await using var world = await World.ReadyAsync();
-        world.Insert(10, s_keys);
-        world.Tick(21);
-        var record = await world.FlushAsync(1);
-        await world.Journal.WaitAsync(6003);
+        var record = await FlushedAsync(world);
         var expected = await AnswerAsync(world);
         var path = await world.IndexAsync(record, of: damage == "of another segment" ? new SegmentId(77) : null, damage: bytes => damage switch
         {
@@ -109,10 +132,7 @@ public sealed class MappedFileTests
     public async Task An_index_file_is_not_blamed_for_a_manifest_that_was_lost()
     {
         await using var world = await World.ReadyAsync();
-        world.Insert(10, s_keys);
-        world.Tick(21);
-        var record = await world.FlushAsync(1);
-        await world.Journal.WaitAsync(6003);
+        var record = await FlushedAsync(world);
         var expected = await AnswerAsync(world);
         await world.IndexAsync(record, damage: bytes =>
         {
@@ -175,15 +195,21 @@ public sealed class MappedFileTests
     public async Task An_index_of_the_older_form_is_still_read()
     {
         await using var world = await World.ReadyAsync();
-        world.Insert(10, s_keys);
-        world.Tick(21);
-        var record = await world.FlushAsync(1);
-        await world.Journal.WaitAsync(6003);
+        var record = await FlushedAsync(world);
         var expected = await AnswerAsync(world);
         await world.IndexAsync(record, isOld: true);
         await world.Journal.WaitAsync(6006);
         Assert.Equal(expected, await AnswerAsync(world));
         Assert.Equal(1, world.Files.Mapped);
+    }
+
+    private static async Task<SegmentRecord> FlushedAsync(World world)
+    {
+        world.Insert(10, s_keys);
+        world.Tick(21);
+        var record = await world.FlushAsync(1);
+        await world.Journal.WaitAsync(6003);
+        return record;
     }
 
     private static async Task<SegmentRecord> IndexedAsync(World world, bool quantize)

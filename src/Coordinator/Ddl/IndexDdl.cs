@@ -31,7 +31,7 @@ internal sealed class IndexDdl(DdlContext context)
             if (existing.Field == field.Id || existing.Name == name)
             {
                 var isSame = existing.Field == index.Field && existing.Name == index.Name && existing.IndexType == index.IndexType && existing.Metric == index.Metric
-                    && IndexKind.Of(field, type, IndexParams.Of(existing.Params)) == IndexKind.Of(field, type, parameters);
+                    && IndexKind.Of(field, existing) == IndexKind.Of(field, type, parameters);
                 return isSame
                     ? entry.ModRevision
                     : throw MiniMilvusException.Conflict(ErrorReason.IndexAlreadyExists, $"at most one distinct index is allowed per field: field '{field.Name}' has index '{existing.Name}' ({existing.IndexType}, {existing.Metric})");

@@ -53,6 +53,28 @@ public sealed record IndexKind(IndexStructure Structure, int? M, int? EfConstruc
         };
     }
 
+    /// <summary>
+    /// Of an index that was taken already, perhaps by a release that knew fewer types or bounds: what is refused today counts as not given, and a
+    /// type that is not known for the field as a scan, so that no record keeps its collection from being served.
+    /// </summary>
+    public static IndexKind Of(FieldSchema field, IndexRecord index)
+    {
+        var type = index.IndexType.ToUpperInvariant();
+        foreach (var of in new Func<IndexKind>[] { () => Of(field, type, IndexParams.Of(index.Params)), () => Of(field, type, IndexParams.None) })
+        {
+            try
+            {
+                return of();
+            }
+            catch (MiniMilvusException e) when (e.Kind == ErrorKind.Invalid)
+            {
+                // Without its parameters then.
+            }
+        }
+
+        return new IndexKind(IndexStructure.Scan, null, null);
+    }
+
     /// <summary>Types that Milvus has for vectors and this server takes.</summary>
     public static IReadOnlyList<string> VectorTypes { get; } = [Auto, "FLAT", "HNSW", "HNSW_SQ", "HNSW_PQ", "IVF_FLAT", "IVF_SQ8", "IVF_PQ", "SCANN", "DISKANN"];
 

@@ -17,6 +17,8 @@ public sealed class IndexParams
     {
     }
 
+    public static IndexParams None { get; } = new();
+
     public static IndexParams Of(ImmutableSortedDictionary<string, string> given)
     {
         var parameters = new IndexParams();

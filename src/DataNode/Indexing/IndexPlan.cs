@@ -12,28 +12,16 @@ internal sealed record IndexPlan(HnswOptions Options, bool IsQuantized)
     private const int EfConstructionMax = 32768;
 
     /// <summary>Whether the index is a graph file over a float vector field.</summary>
-    public static bool IsGraph(CollectionSchema schema, IndexRecord index) => schema.Find(index.Field) is { Type: DataType.FloatVector } field && Kind(field, index).Structure != IndexStructure.Scan;
+    public static bool IsGraph(CollectionSchema schema, IndexRecord index) => schema.Find(index.Field) is { Type: DataType.FloatVector } field && IndexKind.Of(field, index).Structure != IndexStructure.Scan;
 
     /// <summary>M and efConstruction as given, directly or inside <c>params</c>, else the defaults; int8 codes where a scalar quantiser is asked for.</summary>
     public static IndexPlan Of(CollectionSchema schema, IndexRecord index)
     {
         var field = schema.Find(index.Field) ?? throw MiniMilvusException.Internal($"index {index.Id} on field {index.Field}, which is not in the schema");
-        var kind = Kind(field, index);
+        var kind = IndexKind.Of(field, index);
         var options = new HnswOptions();
         return new IndexPlan(
             options with { M = kind.M ?? options.M, EfConstruction = Math.Min(kind.EfConstruction ?? options.EfConstruction, EfConstructionMax) },
             kind.Structure == IndexStructure.CodedGraph);
-    }
-
-    private static IndexKind Kind(FieldSchema field, IndexRecord index)
-    {
-        try
-        {
-            return IndexKind.Of(field, index.IndexType.ToUpperInvariant(), IndexParams.Of(index.Params));
-        }
-        catch (MiniMilvusException e) when (e.Kind == ErrorKind.Invalid)
-        {
-            throw MiniMilvusException.Corrupted($"index {index.Id}: {e.Message}", e); // The coordinator takes no such index.
-        }
     }
 }

@@ -85,7 +85,7 @@ internal sealed class IndexHandler(Catalogue catalogue, ProxyOptions options)
         var field = collection.Schema.Find(index.Field) ?? throw MiniMilvusException.Internal($"index '{index.Name}' on field {index.Field}, which is not in the schema");
         var segments = snapshot.SegmentsOf(collection.Id).Values.Where(s => s.State == SegmentState.Flushed).ToList();
         var total = segments.Sum(s => s.Rows);
-        var hasFile = IndexKind.Of(field, index.IndexType.ToUpperInvariant(), IndexParams.Of(index.Params)).Structure != IndexStructure.Scan; // The data node builds none for the others.
+        var hasFile = IndexKind.Of(field, index).Structure != IndexStructure.Scan; // The data node builds none for the others.
         var indexed = segments.Where(s => !hasFile || s.Rows < options.IndexRowsMin || s.Indexes.Any(i => i.IndexId == index.Id)).Sum(s => s.Rows);
         var description = new IndexDescription
         {

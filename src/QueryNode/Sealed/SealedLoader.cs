@@ -35,7 +35,7 @@ internal sealed class SealedLoader(IObjectStore store, ICoordinator coordinator,
             throw MiniMilvusException.Corrupted($"{record.ManifestPath}: expected the manifest of segment {record.Id}, found {reader.Manifest.Segment}");
         }
 
-        RequireRoom(record, reader.Manifest.Bytes);
+        var reserved = Reserve(record, reader.Manifest.Bytes);
         var views = new List<FileView>();
         try
         {
@@ -43,11 +43,12 @@ internal sealed class SealedLoader(IObjectStore store, ICoordinator coordinator,
             var ticks = await reader.ReadTicksAsync(ct);
             // Sorting the keys is the one heavy step.
             var segment = await pool.RunAsync(() => new SealedSegment(record.Id, record.Partition, rows, ticks, views, s => Interlocked.Add(ref _bytes, -s.MemoryBytes)), ct);
-            Interlocked.Add(ref _bytes, segment.MemoryBytes);
+            Interlocked.Add(ref _bytes, segment.MemoryBytes - reserved);
             return segment;
         }
         catch
         {
+            Interlocked.Add(ref _bytes, -reserved);
             views.ForEach(v => v.Dispose());
             throw;
         }
@@ -89,17 +90,19 @@ internal sealed class SealedLoader(IObjectStore store, ICoordinator coordinator,
 
     private async ValueTask LoadIndexAsync(SealedSegment segment, SegmentRecord record, SegmentIndexRecord file, IndexedColumn of, ContiguousVectors source, CancellationToken ct)
     {
-        RequireRoom(record, file.Bytes);
-        var (content, view) = await IndexFile.ViewAsync(store, file.Path, file.IndexId, of, ct);
+        var reserved = Reserve(record, file.Bytes);
+        FileView? view = null;
         try
         {
+            (var content, view) = await IndexFile.ViewAsync(store, file.Path, file.IndexId, of, ct);
             var index = await pool.RunAsync(() => SealedIndex.Open(file.IndexId, content, view, source), ct);
-            Interlocked.Add(ref _bytes, index.MemoryBytes);
+            Interlocked.Add(ref _bytes, index.MemoryBytes - reserved);
             segment.SetIndex(file.Field, index);
         }
         catch (Exception e)
         {
-            view.Dispose();
+            Interlocked.Add(ref _bytes, -reserved);
+            view?.Dispose();
             if (e is InvalidDataException)
             {
                 throw MiniMilvusException.Corrupted($"{file.Path}: {e.Message}", e);
@@ -109,13 +112,18 @@ internal sealed class SealedLoader(IObjectStore store, ICoordinator coordinator,
         }
     }
 
-    private void RequireRoom(SegmentRecord record, long bytes)
+    /// <summary>Takes the room before the files are read, so that loads at once share it; what they take in the end is settled behind them.</summary>
+    private long Reserve(SegmentRecord record, long bytes)
     {
-        if (Bytes + bytes > options.SealedBytesMax)
+        var used = Interlocked.Add(ref _bytes, bytes);
+        if (used <= options.SealedBytesMax)
         {
-            throw MiniMilvusException.Unavailable(ErrorReason.CapacityExceeded,
-                $"segment {record.Id}: expected room for {bytes} bytes, found {Bytes} of {options.SealedBytesMax} in use");
+            return bytes;
         }
+
+        used = Interlocked.Add(ref _bytes, -bytes);
+        throw MiniMilvusException.Unavailable(ErrorReason.CapacityExceeded,
+            $"segment {record.Id}: expected room for {bytes} bytes, found {used} of {options.SealedBytesMax} in use");
     }
 
     /// <summary>Applies the deletes of a vchannel's delete files (S7).</summary>

@@ -79,7 +79,11 @@ internal static class EtcdReplies
         {
             Require(change.Kv is not null, "a change of a key", "none");
             Require(Compare(change.Kv!.Key, keys.WatchFirst) >= 0 && Compare(change.Kv.Key, keys.End) < 0, "changes that were asked for", change.Kv.Key);
-            Require(change.Kv.ModRevision >= last && change.Kv.ModRevision <= reply.Header.Revision, $"a revision of {last} to {reply.Header.Revision}", change.Kv.ModRevision);
+            if (change.Kv.ModRevision < last || change.Kv.ModRevision > reply.Header.Revision)
+            {
+                throw NotEtcds($"a revision of {last} to {reply.Header.Revision}", $"{change.Kv.ModRevision}");
+            }
+
             if (change.Type != Event.Types.EventType.Delete)
             {
                 CheckPair(change.Kv, reply.Header.Revision);
@@ -112,9 +116,13 @@ internal static class EtcdReplies
         }
     }
 
-    private static void CheckPair(KeyValue pair, long newest) => Require(
-        pair.Version > 0 && pair.CreateRevision > 0 && pair.CreateRevision <= pair.ModRevision && pair.ModRevision <= newest,
-        $"revisions of 1 to {newest}", $"created at {pair.CreateRevision}, changed at {pair.ModRevision}, version {pair.Version}");
+    private static void CheckPair(KeyValue pair, long newest)
+    {
+        if (pair.Version <= 0 || pair.CreateRevision <= 0 || pair.CreateRevision > pair.ModRevision || pair.ModRevision > newest)
+        {
+            throw NotEtcds($"revisions of 1 to {newest}", $"created at {pair.CreateRevision}, changed at {pair.ModRevision}, version {pair.Version}");
+        }
+    }
 
     private static bool IsAsked(ByteString key, RangeRequest request) => request.RangeEnd.IsEmpty
         ? key == request.Key

@@ -12,6 +12,7 @@ internal sealed class S3Pages(S3Options options, string prefix)
 {
     /// <summary>A server may pass over what was deleted; one that gives nothing so often goes nowhere.</summary>
     private const int EmptyPagesMax = 100;
+    private readonly string _below = options.Prefix + prefix;
     private byte[]? _last;
     private int _empty;
 
@@ -21,8 +22,8 @@ internal sealed class S3Pages(S3Options options, string prefix)
     {
         foreach (var found in page.S3Objects ?? [])
         {
-            Require(found?.Key is not null && found.Key.StartsWith(options.Prefix + prefix, StringComparison.Ordinal), "keys below the prefix", found?.Key);
-            Require(found!.Size is >= 0, $"a size of '{found.Key}'", $"{found.Size}");
+            Require(found?.Key is not null && found.Key.StartsWith(_below, StringComparison.Ordinal), "keys below the prefix", found?.Key);
+            Require(found!.Size is >= 0, "a size of every key", found.Key);
             var key = Encoding.UTF8.GetBytes(found.Key);
             Require(_last is null || key.AsSpan().SequenceCompareTo(_last) > 0, "keys in order", found.Key);
             _last = key;

@@ -27,27 +27,20 @@ internal sealed class LogCollector : IAsyncDisposable
     private readonly CollectionBacklog _backlog;
     private readonly CollectionMetrics _metrics;
     private readonly AsyncSignal _changed = new();
-    private readonly CancellationTokenSource _stop = new();
-    private readonly Lock _lock = new();
-    private Task? _running;
+    private readonly BackgroundTask _loop;
 
     public LogCollector(SegmentCollection collection, LogDeletion deletion, LogMetadata metadata, LocalLogs logs, WoodpeckerOptions options, TimeProvider time, ILogger logger)
     {
         (_collection, _deletion, _metadata, _logs, _options, _time, _logger) = (collection, deletion, metadata, logs, options, time, logger);
         _backlog = new CollectionBacklog(time);
         _metrics = new CollectionMetrics(_backlog);
+        _loop = new BackgroundTask(RunAsync);
     }
 
     public CollectionBacklog.Totals Backlog => _backlog.Sum();
 
     /// <summary>With the first log that this process owns.</summary>
-    public void Start()
-    {
-        lock (_lock)
-        {
-            _running ??= _stop.IsCancellationRequested ? Task.CompletedTask : RunAsync(_stop.Token);
-        }
-    }
+    public void Start() => _loop.Start();
 
     /// <summary>Something of this log is truncated, or may be.</summary>
     public void Hear(string log)
@@ -69,19 +62,8 @@ internal sealed class LogCollector : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        lock (_lock)
-        {
-            if (_stop.IsCancellationRequested)
-            {
-                return;
-            }
-
-            _stop.Cancel();
-        }
-
-        await (_running ?? Task.CompletedTask);
+        await _loop.DisposeAsync();
         _metrics.Dispose();
-        _stop.Dispose();
     }
 
     private async Task RunAsync(CancellationToken ct)

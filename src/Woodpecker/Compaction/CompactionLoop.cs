@@ -1,3 +1,4 @@
+using MiniMilvus.Core.Concurrency;
 using MiniMilvus.Core.Errors;
 using MiniMilvus.Woodpecker.Backends;
 using MiniMilvus.Woodpecker.Metadata;
@@ -19,16 +20,15 @@ internal sealed class CompactionLoop : IAsyncDisposable
     private readonly LocalLogs _logs;
     private readonly CompactionAgenda _agenda;
     private readonly CompactionMetrics _metrics;
-    private readonly CancellationTokenSource _stop = new();
+    private readonly BackgroundTask _loop;
     private readonly Lock _lock = new();
     private readonly SortedDictionary<(string Log, long Segment), string> _damaged = [];
     private readonly SortedDictionary<string, string> _failing = new(StringComparer.Ordinal);
     private string? _stopped;
-    private Task? _running;
 
     private CompactionLoop(Func<CompactionMetrics, ISegmentSealer> sealer, LogMetadata metadata, LocalLogs logs, WoodpeckerOptions options, TimeProvider time)
     {
-        (_metadata, _logs, _agenda) = (metadata, logs, new CompactionAgenda(options, time));
+        (_metadata, _logs, _agenda, _loop) = (metadata, logs, new CompactionAgenda(options, time), new BackgroundTask(RunAsync));
         _metrics = new CompactionMetrics(() =>
         {
             lock (_lock)
@@ -70,36 +70,14 @@ internal sealed class CompactionLoop : IAsyncDisposable
     /// <summary>A log was opened here, or a segment of it has ended: look at it.</summary>
     public void Hear(string log)
     {
-        lock (_lock)
-        {
-            if (_stop.IsCancellationRequested)
-            {
-                return;
-            }
-
-            _running ??= RunAsync(_stop.Token);
-        }
-
+        _loop.Start();
         _agenda.Hear(log);
     }
 
     public async ValueTask DisposeAsync()
     {
-        Task? running;
-        lock (_lock)
-        {
-            if (_stop.IsCancellationRequested)
-            {
-                return;
-            }
-
-            _stop.Cancel();
-            running = _running;
-        }
-
-        await (running ?? Task.CompletedTask);
+        await _loop.DisposeAsync();
         _metrics.Dispose();
-        _stop.Dispose();
     }
 
     private async Task RunAsync(CancellationToken ct)

@@ -9,13 +9,20 @@ namespace MiniMilvus.Woodpecker.Reading;
 /// oldest segment that a reading stands in, written before the reading begins and again three times in a lease's life. A process that dies
 /// writes no more, and its record counts for nothing when a lease's life has passed. While nothing is read nothing is written.
 /// </summary>
-internal sealed class ReaderLeases(LogMetadata metadata, LocalLogs logs, WoodpeckerOptions options, TimeProvider time) : IAsyncDisposable
+internal sealed class ReaderLeases : IAsyncDisposable
 {
+    private readonly LogMetadata _metadata;
+    private readonly LocalLogs _logs;
+    private readonly WoodpeckerOptions _options;
+    private readonly TimeProvider _time;
     private readonly AsyncGate _gate = new();
+    private readonly AsyncSignal _changed = new();
     private readonly Dictionary<string, long> _held = new(StringComparer.Ordinal);
-    private readonly CancellationTokenSource _stop = new();
+    private readonly BackgroundTask _loop;
     private readonly Lock _lock = new();
-    private Task? _running;
+
+    public ReaderLeases(LogMetadata metadata, LocalLogs logs, WoodpeckerOptions options, TimeProvider time) =>
+        (_metadata, _logs, _options, _time, _loop) = (metadata, logs, options, time, new BackgroundTask(RunAsync));
 
     /// <summary>When it returns, whoever lists the readers of the log from now on sees that this segment and all above are needed.</summary>
     public async ValueTask HoldAsync(string log, long segment, CancellationToken ct)
@@ -31,41 +38,33 @@ internal sealed class ReaderLeases(LogMetadata metadata, LocalLogs logs, Woodpec
             return;
         }
 
-        await metadata.PutReadersAsync([(log, segment)], ct);
+        await _metadata.PutReadersAsync([(log, segment)], ct);
         lock (_lock)
         {
             _held[log] = segment;
-            _running ??= _stop.IsCancellationRequested ? Task.CompletedTask : RunAsync(_stop.Token);
         }
+
+        _changed.Pulse();
+        _loop.Start();
     }
 
     /// <summary>What was held is given back at once, if metadata answers; else the leases run out.</summary>
     public async ValueTask DisposeAsync()
     {
-        Task? running;
-        lock (_lock)
+        if (!await _loop.StopAsync())
         {
-            if (_stop.IsCancellationRequested)
-            {
-                return;
-            }
-
-            _stop.Cancel();
-            running = _running;
+            return;
         }
 
-        await (running ?? Task.CompletedTask);
         try
         {
-            using var limit = new CancellationTokenSource(options.ReaderLeaseTime / 3, time);
-            await metadata.RemoveReadersAsync([.. Held().Keys], limit.Token);
+            using var limit = new CancellationTokenSource(_options.ReaderLeaseTime / 3, _time);
+            await _metadata.RemoveReadersAsync([.. Held().Keys], limit.Token);
         }
         catch (Exception e) when (e is MiniMilvusException or OperationCanceledException)
         {
             // They run out by themselves.
         }
-
-        _stop.Dispose();
     }
 
     private async Task RunAsync(CancellationToken ct)
@@ -74,17 +73,15 @@ internal sealed class ReaderLeases(LogMetadata metadata, LocalLogs logs, Woodpec
         {
             try
             {
-                await Task.Delay(options.ReaderLeaseTime / 3, time, ct);
+                var changed = _changed.Next;
+                if (Held().Count == 0)
+                {
+                    await changed.WaitAsync(ct); // nothing is read: nothing is written
+                }
+
+                await Task.Delay(_options.ReaderLeaseTime / 3, _time, ct);
                 using var turn = await _gate.EnterAsync(ct);
                 await RenewAsync(ct);
-                lock (_lock)
-                {
-                    if (_held.Count == 0)
-                    {
-                        _running = null; // until the next one holds something
-                        return;
-                    }
-                }
             }
             catch (OperationCanceledException) when (ct.IsCancellationRequested)
             {
@@ -93,14 +90,14 @@ internal sealed class ReaderLeases(LogMetadata metadata, LocalLogs logs, Woodpec
             catch (MiniMilvusException e) when (e.Kind == ErrorKind.Unavailable)
             {
                 // Tried often already. Who reads may lose its lease now, and is then told "truncated" where it finds nothing; the next beat holds it again.
-                logs.Reads.LeaseNotRenewed();
+                _logs.Reads.LeaseNotRenewed();
             }
         }
     }
 
     private async ValueTask RenewAsync(CancellationToken ct)
     {
-        var now = Held().Keys.Select(log => (Log: log, Segment: logs.TailOf(log) is null ? logs.OldestSegmentInUse(log) : long.MaxValue)).ToList();
+        var now = Held().Keys.Select(log => (Log: log, Segment: _logs.TailOf(log) is null ? _logs.OldestSegmentInUse(log) : long.MaxValue)).ToList();
         var (read, done) = (now.Where(n => n.Segment != long.MaxValue).ToList(), now.Where(n => n.Segment == long.MaxValue).Select(n => n.Log).ToList());
         lock (_lock)
         {
@@ -109,8 +106,8 @@ internal sealed class ReaderLeases(LogMetadata metadata, LocalLogs logs, Woodpec
             read.ForEach(r => _held[r.Log] = r.Segment);
         }
 
-        await metadata.RemoveReadersAsync(done, ct);
-        await metadata.PutReadersAsync(read, ct);
+        await _metadata.RemoveReadersAsync(done, ct);
+        await _metadata.PutReadersAsync(read, ct);
     }
 
     private bool IsHeld(string log, long segment)
