@@ -1,3 +1,6 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Microsoft.Extensions.Logging;
@@ -238,6 +241,16 @@ public sealed class CancellationTests
         Assert.DoesNotContain(host.Logs.Entries, e => e.Level >= LogLevel.Error);
     }
 
+    [Theory, InlineData(true), InlineData(false)]
+    public async Task A_connection_that_breaks_between_a_read_and_the_next_is_no_failure_of_the_server(bool isMessage)
+    {
+        await using RpcHost host = await StartAsync(body: inner => new BrokenBehindARead(inner));
+        byte[] payload = isMessage ? new Note().ToByteArray() : [0xff];
+        RawResponse reply = await host.PostAsync("/probe.Probe/Ask", Frame(payload, compressed: false));
+        Assert.Equal(((int)StatusCode.Cancelled).ToString(System.Globalization.CultureInfo.InvariantCulture), reply.GrpcStatus);
+        Assert.DoesNotContain(host.Logs.Entries, e => e.Level >= LogLevel.Error);
+    }
+
     [Fact]
     public async Task A_server_that_stops_leaves_its_clients_with_an_RpcException_not_a_hang()
     {
@@ -257,4 +270,20 @@ public sealed class CancellationTests
     }
 
     private static TaskCompletionSource Signal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>What was read can be used, and giving it back says that the connection broke, as Kestrel's reader does.</summary>
+    private sealed class BrokenBehindARead(PipeReader inner) : PipeReader
+    {
+        public override void AdvanceTo(SequencePosition consumed) => throw new IOException("The request stream was aborted.");
+
+        public override void AdvanceTo(SequencePosition consumed, SequencePosition examined) => AdvanceTo(consumed);
+
+        public override void CancelPendingRead() => inner.CancelPendingRead();
+
+        public override void Complete(Exception? exception = null) => inner.Complete(exception);
+
+        public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default) => inner.ReadAsync(cancellationToken);
+
+        public override bool TryRead(out ReadResult result) => inner.TryRead(out result);
+    }
 }

@@ -1,10 +1,12 @@
 using System.Collections.Concurrent;
+using System.IO.Pipelines;
 using System.Net;
 using Google.Protobuf;
 using Grpc.AspNetCore.Server;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -38,7 +40,7 @@ internal sealed class RpcHost : IAsyncDisposable
 
     public Probe.ProbeClient Client { get; }
 
-    public static async Task<RpcHost> StartAsync(Action<ProbeService>? arrange = null, Action<GrpcServiceOptions>? options = null, Action<IServiceCollection>? services = null, HttpProtocols protocols = HttpProtocols.Http2)
+    public static async Task<RpcHost> StartAsync(Action<ProbeService>? arrange = null, Action<GrpcServiceOptions>? options = null, Action<IServiceCollection>? services = null, HttpProtocols protocols = HttpProtocols.Http2, Func<PipeReader, PipeReader>? body = null)
     {
         var service = new ProbeService();
         arrange?.Invoke(service);
@@ -51,6 +53,15 @@ internal sealed class RpcHost : IAsyncDisposable
         services?.Invoke(builder.Services);
         builder.WebHost.ConfigureKestrel(k => k.Listen(IPAddress.Loopback, 0, l => l.Protocols = protocols));
         WebApplication app = builder.Build();
+        if (body is not null)
+        {
+            app.Use((http, next) =>
+            {
+                http.Features.Set<IRequestBodyPipeFeature>(new Body(body(http.Request.BodyReader)));
+                return next(http);
+            });
+        }
+
         app.MapGrpcService<ProbeService>();
         app.MapGet("/", () => "not gRPC");
         await app.StartAsync();
@@ -95,6 +106,8 @@ internal sealed class RpcHost : IAsyncDisposable
         payload.CopyTo(frame, 5);
         return frame;
     }
+
+    private sealed record Body(PipeReader Reader) : IRequestBodyPipeFeature;
 
     public async ValueTask DisposeAsync()
     {

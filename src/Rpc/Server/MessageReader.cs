@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.IO.Pipelines;
 using Grpc.Core;
 using Microsoft.AspNetCore.Http;
@@ -30,43 +31,25 @@ internal sealed class MessageReader(PipeReader body, MessageDecoder decoder, Rpc
             if (result.IsCanceled)
             {
                 // The deadline woke us.
-                body.AdvanceTo(result.Buffer.Start);
+                Advance(result.Buffer.Start, result.Buffer.Start);
                 throw new OperationCanceledException(call.CancellationToken);
             }
 
             ReadOnlySequence<byte> buffer = result.Buffer;
-            try
+            if (TryTake(buffer, deserializer, out T? message, out SequencePosition end))
             {
-                if (MessageFrame.TryReadHeader(buffer, decoder.MessageBytesMax, out bool compressed, out int payloadBytes)
-                    && buffer.Length - MessageFrame.HeaderBytes >= payloadBytes)
-                {
-                    ReadOnlySequence<byte> payload = buffer.Slice(MessageFrame.HeaderBytes, payloadBytes);
-                    T message = decoder.Decode(payload, compressed, deserializer);
-                    body.AdvanceTo(payload.End);
-                    return message;
-                }
-            }
-            catch (Exception e)
-            {
-                // The call is lost, but the bytes count as read, so that the connection's window stays open.
-                body.AdvanceTo(buffer.End);
-                if (e is RpcException)
-                {
-                    throw;
-                }
-
-                // The frame was whole and what it holds is not of the method's type: the caller's mistake, and no defect of the handler.
-                throw new RpcException(new Status(StatusCode.InvalidArgument, $"The message is not of the method's type: {e.Message}", e));
+                Advance(end, end);
+                return message;
             }
 
             if (result.IsCompleted)
             {
                 long left = buffer.Length;
-                body.AdvanceTo(buffer.End);
+                Advance(buffer.End, buffer.End);
                 return left == 0 ? null : throw new RpcException(new Status(StatusCode.Internal, "Incomplete message."));
             }
 
-            body.AdvanceTo(buffer.Start, buffer.End);
+            Advance(buffer.Start, buffer.End);
         }
     }
 
@@ -83,6 +66,50 @@ internal sealed class MessageReader(PipeReader body, MessageDecoder decoder, Rpc
         }
     }
 
+    private bool TryTake<T>(ReadOnlySequence<byte> buffer, Func<DeserializationContext, T> deserializer, [NotNullWhen(true)] out T? message, out SequencePosition end)
+        where T : class
+    {
+        try
+        {
+            (message, end) = (null, buffer.Start);
+            if (!MessageFrame.TryReadHeader(buffer, decoder.MessageBytesMax, out bool compressed, out int payloadBytes) || buffer.Length - MessageFrame.HeaderBytes < payloadBytes)
+            {
+                return false;
+            }
+
+            ReadOnlySequence<byte> payload = buffer.Slice(MessageFrame.HeaderBytes, payloadBytes);
+            (message, end) = (decoder.Decode(payload, compressed, deserializer), payload.End);
+            return true;
+        }
+        catch (Exception e)
+        {
+            // The call is lost, but the bytes count as read, so that the connection's window stays open.
+            Advance(buffer.End, buffer.End);
+            if (e is RpcException)
+            {
+                throw;
+            }
+
+            // The frame was whole and what it holds is not of the method's type: the caller's mistake, and no defect of the handler.
+            throw new RpcException(new Status(StatusCode.InvalidArgument, $"The message is not of the method's type: {e.Message}", e));
+        }
+    }
+
+    /// <summary>Where the connection broke behind the read, this is what says so.</summary>
+    private void Advance(SequencePosition consumed, SequencePosition examined)
+    {
+        try
+        {
+            body.AdvanceTo(consumed, examined);
+        }
+        catch (IOException e)
+        {
+            throw Reset(e);
+        }
+    }
+
+    private OperationCanceledException Reset(IOException e) => new("The client reset the request stream.", e, call.CancellationToken);
+
     private async ValueTask<ReadResult> ReadBodyAsync(CancellationToken ct)
     {
         try
@@ -95,7 +122,7 @@ internal sealed class MessageReader(PipeReader body, MessageDecoder decoder, Rpc
         }
         catch (IOException e)
         {
-            throw new OperationCanceledException("The client reset the request stream.", e, call.CancellationToken);
+            throw Reset(e);
         }
     }
 }
