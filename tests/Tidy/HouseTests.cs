@@ -31,8 +31,8 @@ public sealed class HouseTests
     public void Continuous_integration_runs_the_command_of_the_readme()
     {
         Assert.Contains("./test.sh", Repository.Read("README.md"), StringComparison.Ordinal);
-        Assert.Contains("exec ./test.sh --require-all", Repository.Read(".ci/run"), StringComparison.Ordinal);
-        Assert.Contains("./test.sh --require-all", Repository.Read(".github/workflows/ci.yml"), StringComparison.Ordinal);
+        Assert.Contains("exec ./test.sh --require-all --mutations=ci", Repository.Read(".ci/run"), StringComparison.Ordinal);
+        Assert.Contains("./test.sh --require-all --mutations=ci", Repository.Read(".github/workflows/ci.yml"), StringComparison.Ordinal);
         Assert.Contains("-p:UseGrpcAspNetCore=true", Repository.Read(".github/workflows/ci.yml"), StringComparison.Ordinal);
     }
 
