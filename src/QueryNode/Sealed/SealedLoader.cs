@@ -3,7 +3,6 @@ using Microsoft.Extensions.Logging;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Catalog;
 using MiniMilvus.Core.Errors;
-using MiniMilvus.Core.Rows;
 using MiniMilvus.Core.Time;
 using MiniMilvus.Index.Vectors;
 using MiniMilvus.QueryNode.Segments;
@@ -141,33 +140,11 @@ internal sealed class SealedLoader(IObjectStore store, ICoordinator coordinator,
             {
                 foreach (var segment in segments)
                 {
-                    Apply(batch, segment);
+                    segment.Delete(batch);
                 }
 
                 return true;
             }, ct);
-        }
-    }
-
-    private static void Apply(DeleteBatch batch, SealedSegment segment)
-    {
-        var found = new List<int>();
-        for (var i = 0; i < batch.Count; i++)
-        {
-            var partition = new PartitionId(batch.Partitions.Span[i]);
-            if (partition != PartitionId.All && partition != segment.Partition)
-            {
-                continue;
-            }
-
-            found.Clear();
-            var tick = new Timestamp((ulong)batch.Ticks.Span[i]);
-            segment.FindKey(RowBatch.KeyOf(batch.Keys, i), found);
-            found.RemoveAll(row => segment.TickOf(row) >= tick);
-            if (found.Count > 0)
-            {
-                segment.Deletes.Add(found, tick);
-            }
         }
     }
 }

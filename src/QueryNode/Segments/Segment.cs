@@ -7,6 +7,7 @@ using MiniMilvus.Core.Time;
 using MiniMilvus.Index;
 using MiniMilvus.Index.Bitmaps;
 using MiniMilvus.Index.Vectors;
+using MiniMilvus.Storage.Segments;
 
 namespace MiniMilvus.QueryNode.Segments;
 
@@ -63,26 +64,54 @@ internal abstract class Segment(SegmentId id, PartitionId partition)
     /// <summary>Applies one delete message (S6: only to rows inserted before it).</summary>
     public void Delete(Column keys, Timestamp tick)
     {
-        List<int>? doomed = null;
+        List<RowDelete>? doomed = null;
         var found = new List<int>();
         for (var i = 0; i < keys.Count; i++)
         {
             found.Clear();
             FindKey(RowBatch.KeyOf(keys, i), found);
-            foreach (var row in found)
+            AddDoomed(found, tick, ref doomed);
+        }
+
+        if (doomed is not null)
+        {
+            Deletes.Add(doomed);
+        }
+    }
+
+    /// <summary>Applies the deletes of a file that concern this segment, in one step.</summary>
+    public void Delete(DeleteBatch batch)
+    {
+        List<RowDelete>? doomed = null;
+        var found = new List<int>();
+        for (var i = 0; i < batch.Count; i++)
+        {
+            var partition = new PartitionId(batch.Partitions.Span[i]);
+            if (partition == PartitionId.All || partition == Partition)
             {
-                if (TickOf(row) < tick)
-                {
-                    (doomed ??= []).Add(row);
-                }
+                found.Clear();
+                FindKey(RowBatch.KeyOf(batch.Keys, i), found);
+                AddDoomed(found, new Timestamp((ulong)batch.Ticks.Span[i]), ref doomed);
             }
         }
 
         if (doomed is not null)
         {
-            Deletes.Add(doomed, tick);
+            Deletes.Add(doomed);
         }
     }
 
-    public LoadedSegment Describe() => new(Id, Partition, IsGrowing, Rows, Bytes, IsIndexed);
+    public LoadedSegment Describe() => new(Id, Partition, IsGrowing, Rows, Bytes + Deletes.Bytes, IsIndexed);
+
+    // S6: only rows inserted before the delete.
+    private void AddDoomed(List<int> rows, Timestamp tick, ref List<RowDelete>? doomed)
+    {
+        foreach (var row in rows)
+        {
+            if (TickOf(row) < tick)
+            {
+                (doomed ??= []).Add(new RowDelete(row, tick));
+            }
+        }
+    }
 }
