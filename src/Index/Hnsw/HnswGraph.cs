@@ -118,7 +118,7 @@ public sealed partial class HnswGraph : VectorIndex
             return;
         }
 
-        _inserter ??= new HnswInserter(_links, Options.EfConstruction);
+        _inserter ??= new HnswInserter(_links, Options.EfConstruction, _entry);
         HnswScratch scratch = _inserter.Prepare(dimension);
         Source.Space.Prepare(Source.Row(row), scratch.Query);
         bool linked = Source.Space.Metric switch

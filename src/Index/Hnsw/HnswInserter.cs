@@ -20,14 +20,20 @@ internal sealed class HnswInserter
     // the next choice need not compare them with each other: the same outcome for about half of the distances.
     private readonly ushort[] _chosenTogether;
     private readonly Dictionary<int, int> _lastTwin = [];
+    private readonly ReachTree _tree;
+    private readonly ulong[] _kept;
 
-    public HnswInserter(GraphLinks links, int efConstruction)
+    /// <param name="entry">Where a walk through the rows that are linked already begins.</param>
+    public HnswInserter(GraphLinks links, int efConstruction, int entry)
     {
         _links = links;
         _efConstruction = efConstruction;
         _candidates = new ulong[links.Slots(0) + 1];
         _chosen = new ulong[links.Slots(0)];
         _chosenTogether = new ushort[links.Capacity];
+        _kept = new ulong[links.Slots(0)];
+        _tree = new ReachTree(links);
+        _tree.Rebuild(entry);
     }
 
     /// <summary>The working memory, prepared for one insertion; its query buffer takes the new row, prepared.</summary>
@@ -59,8 +65,14 @@ internal sealed class HnswInserter
             ReadOnlySpan<ulong> beam = Explore(measure, row, l, best);
             if (level == 0 && HangOnTwin(measure, row, beam)) return false;
             best = beam[0];
-            int count = Choose(measure, beam, _links.M);
-            Write(row, l, count);
+            int count = Choose(measure, beam, _links.M), together = count;
+            if (l == 0)
+            {
+                int parent = _tree.Adopt(row, _chosen.AsSpan(0, count));
+                if (!Names(_chosen.AsSpan(0, count), parent)) _chosen[count++] = OrderedKey.Pack(measure.ToRow(parent), parent);
+            }
+
+            Write(row, l, count, together);
             LinkBack(measure, row, l);
         }
 
@@ -126,8 +138,37 @@ internal sealed class HnswInserter
             _candidates[count] = OrderedKey.Pack(measure.Between(row, neighbour), row);
             Span<ulong> candidates = _candidates.AsSpan(0, count + 1);
             candidates.Sort();
-            Write(neighbour, level, Choose(measure, candidates, list.Length));
+            if (level > 0)
+            {
+                together = count = Choose(measure, candidates, list.Length);
+            }
+            else
+            {
+                (together, count) = ChooseAndKeep(measure, neighbour, candidates, list.Length);
+            }
+
+            Write(neighbour, level, count, together);
         }
+    }
+
+    /// <summary>As <see cref="Choose"/>, but the links of the tree stay: those that are not diverse come behind those that are.</summary>
+    private (int Together, int Count) ChooseAndKeep<TRows, TMetric>(in Measure<TRows, TMetric> measure, int of, ReadOnlySpan<ulong> sorted, int max)
+        where TRows : struct, IRowView, allows ref struct
+        where TMetric : struct, IMetric
+    {
+        int count = 0, kept = 0, toCome = 0;
+        foreach (ulong key in sorted) toCome += _tree.Joins(of, OrderedKey.Row(key)) ? 1 : 0;
+        foreach (ulong key in sorted)
+        {
+            bool isOfTree = toCome > 0 && _tree.Joins(of, OrderedKey.Row(key));
+            if (!isOfTree && count + kept + toCome == max) continue;
+            toCome -= isOfTree ? 1 : 0;
+            if (IsDiverse(measure, key, _chosen.AsSpan(0, count))) _chosen[count++] = key;
+            else if (isOfTree) _kept[kept++] = key;
+        }
+
+        _kept.AsSpan(0, kept).CopyTo(_chosen.AsSpan(count));
+        return (count, count + kept);
     }
 
     /// <summary>
@@ -163,11 +204,22 @@ internal sealed class HnswInserter
         return true;
     }
 
-    private void Write(int row, int level, int count)
+    private static bool Names(ReadOnlySpan<ulong> keys, int row)
+    {
+        foreach (ulong key in keys)
+        {
+            if (OrderedKey.Row(key) == row) return true;
+        }
+
+        return false;
+    }
+
+    /// <param name="together">How many of the chosen, from the first, are diverse among themselves.</param>
+    private void Write(int row, int level, int count, int together)
     {
         Span<int> list = _links.List(row, level);
         for (int i = 0; i < count; i++) Volatile.Write(ref list[i], OrderedKey.Row(_chosen[i]));
         for (int i = count; i < list.Length; i++) Volatile.Write(ref list[i], GraphLinks.End);
-        if (level == 0) _chosenTogether[row] = (ushort)count;
+        if (level == 0) _chosenTogether[row] = (ushort)together;
     }
 }
