@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using MiniMilvus.Coordinator;
 using MiniMilvus.DataNode;
 using MiniMilvus.Host.Verifying;
@@ -23,7 +24,7 @@ public enum Roles
 }
 
 /// <summary>What one process runs, where, and each role's own settings.</summary>
-public sealed record HostOptions
+public sealed record HostOptions : IValidatableObject
 {
     /// <summary>The folder that holds the log, the metadata and the segments.</summary>
     public string DataFolder { get; init; } = "minimilvus-data";
@@ -69,6 +70,15 @@ public sealed record HostOptions
 
     /// <summary>Where log and segments lie, for messages.</summary>
     public string DataPlace => StorageType == StorageType.Remote ? $"bucket '{Minio.BucketName}'" : Path.GetFullPath(DataFolder);
+
+    /// <summary>The settings of different roles that contradict each other; a member name is a key.</summary>
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (Proxy.MessageBytesMax > Woodpecker.EntryBytesMax)
+        {
+            yield return new($"at most the {Woodpecker.EntryBytesMax} of Woodpecker:EntryBytesMax", ["Proxy:MessageBytesMax"]);
+        }
+    }
 
     public bool Has(Roles role) => (Roles & role) != 0;
 }

@@ -34,6 +34,7 @@ public abstract class WoodpeckerEngine : IWoodpecker
     private protected WoodpeckerEngine(
         LogMetadata metadata, Func<LogMetadata, ILogBackend> backend, WoodpeckerOptions options, TimeProvider time, IStationSink stations, ILogger? logger)
     {
+        options.RequireSome();
         (_metadata, _backend, _options, _time, _stations) = (metadata, backend(metadata), options, time, stations);
         _epochs = new EpochWatch(metadata, _logs, options, time);
         _room = new LogRoom(options, _backend, time);

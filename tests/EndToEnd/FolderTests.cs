@@ -78,15 +78,17 @@ public sealed class FolderTests
     }
 
     [Theory]
-    [InlineData("--grpc-port", "70000")]
-    [InlineData("--roles", "astronaut")]
-    [InlineData("--log-level", "loud")]
-    public async Task A_bad_setting_stops_the_start_with_its_name_and_value(string option, string value)
+    [InlineData("--grpc-port", "70000", "GrpcPort", "0 to 65535")]
+    [InlineData("--roles", "astronaut", "Roles", "one of None, Coordinator, StreamingNode, QueryNode, DataNode, Proxy, All")]
+    [InlineData("--log-level", "loud", "LogLevel", "one of Trace, Debug, Information, Warning, Error, Critical, None")]
+    [InlineData("--woodpecker.queueBytesMax", "0", "Woodpecker:QueueBytesMax", "1 to 1099511627776")]
+    [InlineData("--woodpecker.preallocateBytesFirst", "1000000000", "Woodpecker:PreallocateBytesFirst", "at most the 16777216 of PreallocateBytesMax")]
+    public async Task A_bad_setting_stops_the_start_with_its_name_its_value_and_its_bounds(string option, string value, string key, string bounds)
     {
         using var folder = new DataFolder();
         var (code, output) = await Tools.RunAsync(TimeSpan.FromSeconds(60), "dotnet", [ServerProcess.Executable, "run", "--data", folder.Data, option, value]);
         Assert.Equal(2, code);
-        Assert.Contains(value, output, StringComparison.Ordinal);
+        Assert.Contains($"setting {key} (command line): expected {bounds}, found '{value}'", output, StringComparison.Ordinal);
         Assert.DoesNotContain("Unhandled exception", output, StringComparison.Ordinal);
     }
 }

@@ -38,7 +38,7 @@ internal static class CommandLine
         {
             var equals = args[i].IndexOf('=', StringComparison.Ordinal);
             var option = equals < 0 ? args[i] : args[i][..equals];
-            var isSetting = option.StartsWith("--", StringComparison.Ordinal) && Known.All(k => k.Option != option) && Settings.Keys.Contains(option[2..].Replace('.', ':'));
+            var isSetting = option.StartsWith("--", StringComparison.Ordinal) && Known.All(k => k.Option != option) && Settings.Keys.ContainsKey(option[2..].Replace('.', ':'));
             (isSetting ? settings : rest).Add(args[i]);
             if (isSetting && equals < 0 && i + 1 < args.Count)
             {

@@ -23,10 +23,10 @@ internal sealed class Settings
 
     private Settings(IConfigurationRoot root, HostOptions options) => (_root, Options) = (root, options);
 
-    /// <summary>Every key that a setting may have, <c>Section:Key</c>, in any case.</summary>
-    public static IReadOnlySet<string> Keys { get; } = Scalars(typeof(HostOptions)).Select(NameOf)
-        .Concat(Sections.SelectMany(s => Scalars(typeof(HostOptions).GetProperty(s)!.PropertyType).Select(p => $"{s}:{NameOf(p)}")))
-        .ToHashSet(StringComparer.OrdinalIgnoreCase);
+    /// <summary>Every key that a setting may have, <c>Section:Key</c>, in any case, and where its value goes.</summary>
+    public static IReadOnlyDictionary<string, PropertyInfo> Keys { get; } = Scalars(typeof(HostOptions)).Select(p => (Key: NameOf(p), Property: p))
+        .Concat(Sections.SelectMany(s => Scalars(typeof(HostOptions).GetProperty(s)!.PropertyType).Select(p => (Key: $"{s}:{NameOf(p)}", Property: p))))
+        .ToDictionary(p => p.Key, p => p.Property, StringComparer.OrdinalIgnoreCase);
 
     public HostOptions Options { get; private set; }
 
@@ -72,7 +72,18 @@ internal sealed class Settings
             }
         }
 
+        RefuseContradictions(options, prefix);
         return options;
+    }
+
+    /// <summary>Values that are within their own bounds and beyond what another allows.</summary>
+    private void RefuseContradictions(object options, string prefix)
+    {
+        foreach (var found in (options as IValidatableObject)?.Validate(new ValidationContext(options)) ?? [])
+        {
+            var setting = _effective.Single(s => s.Key == prefix + found.MemberNames.Single());
+            throw MiniMilvusException.Invalid($"setting {setting.Key} ({setting.Source}): expected {found.ErrorMessage}, found '{setting.Value}'");
+        }
     }
 
     private static string Shown(string key, object? value)
@@ -111,7 +122,7 @@ internal sealed class Settings
         try
         {
             var value = TypeDescriptor.GetConverter(type).ConvertFromInvariantString(text)!;
-            var isOutOfBounds = value is int and < 0 or long and < 0 or TimeSpan { Ticks: < 0 } || (key.EndsWith("Port", StringComparison.Ordinal) && value is > 65_535);
+            var isOutOfBounds = value is int and < 0 or long and < 0 or float and (< 0 or float.NaN) or double and (< 0 or double.NaN) or decimal and < 0 or TimeSpan { Ticks: < 0 } || (key.EndsWith("Port", StringComparison.Ordinal) && value is > 65_535);
             var range = property.GetCustomAttribute<RangeAttribute>();
             isOutOfBounds |= range is not null && !range.IsValid(value);
             return isOutOfBounds ? throw MiniMilvusException.Invalid($"setting {key} ({source}): expected {Bounds(key, range)}, found '{text}'") : value;
@@ -130,7 +141,7 @@ internal sealed class Settings
     {
         foreach (var (key, value) in _root.AsEnumerable())
         {
-            if (value is not null && !Keys.Contains(key))
+            if (value is not null && !Keys.ContainsKey(key))
             {
                 throw MiniMilvusException.Invalid($"setting {key}: no such setting (found value '{value}'); `config` lists them all");
             }
