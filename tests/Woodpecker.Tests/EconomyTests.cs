@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Threading.Channels;
 using MiniMilvus.Conformance.Support;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Events;
@@ -73,6 +74,86 @@ public sealed class EconomyTests
         await TestLog.AppendAsync(writer, 1);
         Assert.All(await Task.WhenAll(waiting), Assert.True);
         Assert.All(readers, r => Assert.Equal(1, TestLog.Number(r.Current)));
+    }
+
+    /// <summary>Each look costs a request where the log lies in objects: ever fewer, up to a bound, and what comes sets them back.</summary>
+    [Fact]
+    public async Task A_reader_in_another_process_looks_ever_more_rarely_until_something_comes()
+    {
+        var (world, time) = (new Simulated(), new PauseTime());
+        await using var log = world.Start();
+        var writer = await world.CreateAsync(log);
+        await TestLog.AppendAsync(writer, 0);
+        await TestLog.AppendAsync(writer, 1); // confirms the first for who reads elsewhere
+        var options = TestLog.Small with { ForeignPollInterval = TimeSpan.FromMilliseconds(50), ForeignPollIntervalMax = TimeSpan.FromSeconds(1), ForeignPollsPerMetadataLook = 20 };
+        await using var elsewhere = world.Start(options, time);
+        var reader = elsewhere.ReadAsync(TestLog.Name, LogPosition.Beginning, LogPosition.Max, Never).GetAsyncEnumerator(Never);
+        Assert.True(await reader.MoveNextAsync());
+        var next = reader.MoveNextAsync().AsTask();
+        var steps = 0L;
+        foreach (var milliseconds in new[] { 50, 100, 200, 400, 800, 1000, 1000, 1000, 1000 })
+        {
+            var pause = await time.ArmedAsync();
+            Assert.Equal(TimeSpan.FromMilliseconds(milliseconds), pause);
+            Assert.False(next.IsCompleted);
+            steps = world.Disk.Steps;
+            time.Pass(pause);
+        }
+
+        for (var second = 0; second < 60; second++)
+        {
+            time.Pass(await time.ArmedAsync());
+        }
+
+        var last = await time.ArmedAsync(); // it waits: what is appended now is found when this has passed
+        Assert.True(world.Disk.Steps - steps <= 6 * 60, $"expected a few reads of the file a second, found {world.Disk.Steps - steps} in a minute");
+        await AppendTwoAsync(2);
+        time.Pass(last);
+        Assert.True(await next);
+        Assert.Equal(1, TestLog.Number(reader.Current));
+        Assert.True(await reader.MoveNextAsync());
+        next = reader.MoveNextAsync().AsTask();
+        last = await time.ArmedAsync();
+        Assert.Equal(TimeSpan.FromMilliseconds(50), last);
+        await AppendTwoAsync(4);
+        time.Pass(last);
+        Assert.True(await next);
+        Assert.Equal(3, TestLog.Number(reader.Current));
+        await reader.DisposeAsync();
+
+        async Task AppendTwoAsync(int number)
+        {
+            await TestLog.AppendAsync(writer, number);
+            await TestLog.AppendAsync(writer, number + 1);
+        }
+    }
+
+    /// <summary>A clock that tells of each pause of a reader, which lasts until the test lets it pass.</summary>
+    private sealed class PauseTime : TimeProvider
+    {
+        private readonly ManualTime _clock = new();
+        private readonly Channel<TimeSpan> _pauses = Channel.CreateUnbounded<TimeSpan>();
+
+        public override long TimestampFrequency => _clock.TimestampFrequency;
+
+        public override long GetTimestamp() => _clock.GetTimestamp();
+
+        public override DateTimeOffset GetUtcNow() => _clock.GetUtcNow();
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            var timer = _clock.CreateTimer(callback, state, dueTime, period);
+            if (dueTime > TimeSpan.Zero && dueTime <= TimeSpan.FromSeconds(2))
+            {
+                _pauses.Writer.TryWrite(dueTime);
+            }
+
+            return timer;
+        }
+
+        public ValueTask<TimeSpan> ArmedAsync() => _pauses.Reader.ReadAsync();
+
+        public void Pass(TimeSpan pause) => _clock.Advance(pause);
     }
 
     private sealed class CountingMeta : IMetaStore

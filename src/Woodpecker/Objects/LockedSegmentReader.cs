@@ -11,14 +11,15 @@ namespace MiniMilvus.Woodpecker.Objects;
 /// cover, for nothing keeps an older writer from putting more. What is covered and absent is damage, never "not yet" (W16). Metadata is asked
 /// at first, when a block is found that is not covered, when the caller knows more to be confirmed, and then as rarely as by any reader that waits.
 /// </summary>
-internal sealed class LockedSegmentReader(ObjectSegmentReader objects, LogMetadata metadata, string log, LogSegmentRecord segment, int looksPerMetadataLook) : ISegmentReader
+/// <param name="restBetweenLooks">Metadata is not asked sooner without a reason.</param>
+internal sealed class LockedSegmentReader(ObjectSegmentReader objects, LogMetadata metadata, string log, LogSegmentRecord segment, TimeSpan restBetweenLooks, TimeProvider time) : ISegmentReader
 {
     private LogPosition _known = segment.State == LogSegmentState.Active ? LogPosition.Beginning : segment.End;
     private bool _isEnded = segment.State != LogSegmentState.Active;
     private bool _hasAsked = segment.State != LogSegmentState.Active;
     private BlockRead? _held;
     private LogPosition _heard;
-    private int _looks;
+    private long _asked = time.GetTimestamp();
 
     public long BlockNumber => objects.BlockNumber;
 
@@ -91,10 +92,10 @@ internal sealed class LockedSegmentReader(ObjectSegmentReader objects, LogMetada
 
     public ValueTask DisposeAsync() => objects.DisposeAsync();
 
-    /// <summary>At once for a block that is new here or known elsewhere to be confirmed, else at every so many looks; false when nobody was asked.</summary>
+    /// <summary>At once for a block that is new here or known elsewhere to be confirmed, else so long after the last time; false when nobody was asked.</summary>
     private async ValueTask<bool> AskAsync(bool isNews, CancellationToken ct)
     {
-        if (_isEnded || (!isNews && ++_looks % looksPerMetadataLook != 0))
+        if (_isEnded || (!isNews && time.GetElapsedTime(_asked) < restBetweenLooks))
         {
             return false;
         }
@@ -110,6 +111,7 @@ internal sealed class LockedSegmentReader(ObjectSegmentReader objects, LogMetada
             return;
         }
 
+        _asked = time.GetTimestamp();
         var lockRecord = (await metadata.FindLockAsync(log, ct))?.Record;
         if (lockRecord is not null && lockRecord.Segment == segment.Number)
         {

@@ -111,7 +111,8 @@ internal sealed class ObjectBackend : ILogBackend
         }
 
         var reader = NewReader(BlockKeys.Of(log, segment), segment.State != LogSegmentState.Active);
-        return segment.LockRevision is null ? reader : new LockedSegmentReader(reader, _metadata, log, segment, _options.ForeignPollsPerMetadataLook);
+        return segment.LockRevision is null ? reader : new LockedSegmentReader(
+            reader, _metadata, log, segment, _options.ForeignPollInterval * (_options.ForeignPollsPerMetadataLook - 1), _time);
     }
 
     private async ValueTask<ISegmentReader?> OpenSealedAsync(string log, long segment, string name, CancellationToken ct)

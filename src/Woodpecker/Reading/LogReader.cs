@@ -18,7 +18,8 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
     private LogTail? _tail;
     private LogPosition _position;
     private LogPosition _confirmed;
-    private int _looks;
+    private TimeSpan _pause;
+    private TimeSpan _waited;
     private bool _isAtTail;
     private bool _isHeld;
 
@@ -187,7 +188,7 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
 
         if (await ReadAsync(cursor, confirmed, trusted, ct) is { } block)
         {
-            _looks = 0;
+            (_pause, _waited) = (TimeSpan.Zero, TimeSpan.Zero);
             logs.Reads.Segment(_isAtTail && tail is not null);
             _isAtTail = false;
             if (cursor.Record.State == LogSegmentState.Active || block.End <= cursor.Record.End)
@@ -301,7 +302,7 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
         }
 
         // It is born in metadata first and then gets its file: looking for the file spares the metadata.
-        for (var look = 0; look < options.ForeignPollsPerMetadataLook && logs.TailOf(log) is null; look++)
+        for (_waited = TimeSpan.Zero; _waited < TimeToMetadataLook && logs.TailOf(log) is null;)
         {
             await PauseAsync(ct);
             if (await backend.SegmentExistsAsync(log, number, ct))
@@ -316,8 +317,9 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
     private async ValueTask WaitElsewhereAsync(SegmentCursor cursor, LogPosition trusted, CancellationToken ct)
     {
         await PauseAsync(ct);
-        if (++_looks % options.ForeignPollsPerMetadataLook == 0)
+        if (_waited >= TimeToMetadataLook)
         {
+            _waited = TimeSpan.Zero;
             await LookAtMetadataAsync(cursor, ct);
             if (cursor.Record.State == LogSegmentState.Active)
             {
@@ -362,10 +364,19 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
         }
     }
 
-    private Task PauseAsync(CancellationToken ct) => logs.PauseAsync(options.ForeignPollInterval, time, ct);
+    private TimeSpan TimeToMetadataLook => options.ForeignPollInterval * options.ForeignPollsPerMetadataLook;
+
+    /// <summary>Twice as long each time, up to a bound, until something is found: a log that rests is hardly asked.</summary>
+    private async Task PauseAsync(CancellationToken ct)
+    {
+        _pause = _pause == TimeSpan.Zero ? options.ForeignPollInterval : TimeSpan.FromTicks(Math.Min(2 * _pause.Ticks, options.ForeignPollIntervalMax.Ticks));
+        await logs.PauseAsync(_pause, time, ct);
+        _waited += _pause;
+    }
 
     private void MoveTo(LogPosition position)
     {
+        _pause = position.Segment == Segment ? _pause : TimeSpan.Zero; // another segment: more may lie there
         _position = position;
         Volatile.Write(ref _segment, position.Segment);
     }
