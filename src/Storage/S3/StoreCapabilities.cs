@@ -24,10 +24,15 @@ public enum ConditionalPuts
 /// <param name="Evidence">What was seen, in words.</param>
 public sealed record StoreCapabilities(string Store, string Condition, ConditionalPuts ConditionalPuts, bool ReadsAfterWrites, string Evidence)
 {
+    private const int Newest = 1;
     private static readonly JsonSerializerOptions s_json = new()
     {
         Converters = { new JsonStringEnumConverter() }, PropertyNamingPolicy = JsonNamingPolicy.CamelCase, RespectRequiredConstructorParameters = true, RespectNullableAnnotations = true,
     };
+
+    /// <summary>Of the record's form. One without it is of before there were versions, and as version 1.</summary>
+    [JsonPropertyOrder(-1)]
+    public int Version { get; init; } = Newest;
 
     /// <summary>True when a lock outside the store must fence writers.</summary>
     [JsonIgnore]
@@ -55,7 +60,10 @@ public sealed record StoreCapabilities(string Store, string Condition, Condition
     {
         try
         {
-            return JsonSerializer.Deserialize<StoreCapabilities>(bytes, s_json) ?? throw new JsonException("null");
+            var record = JsonSerializer.Deserialize<StoreCapabilities>(bytes, s_json) ?? throw new JsonException("null");
+            return record.Version is >= 1 and <= Newest
+                ? record
+                : throw MiniMilvusException.Corrupted($"capabilities of the object store: expected a record of version 1 to {Newest}, found version {record.Version}");
         }
         catch (JsonException e)
         {
