@@ -1,11 +1,15 @@
+using MiniMilvus.Conformance.Support;
+
 namespace MiniMilvus.EndToEnd;
 
 /// <summary>A fresh folder that goes when the test has ended.</summary>
-internal sealed class DataFolder : IDisposable
+internal sealed class DataFolder(bool isUnderTest = true) : IDisposable
 {
-    public string Path { get; } = Directory.CreateTempSubdirectory("minimilvus-e2e-").FullName;
+    private readonly TemporaryFolder _folder = new(isUnderTest);
+
+    public string Path => _folder.Path;
 
     public string Data => System.IO.Path.Combine(Path, "data");
 
-    public void Dispose() => Directory.Delete(Path, recursive: true);
+    public void Dispose() => _folder.Delete();
 }

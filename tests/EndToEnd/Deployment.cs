@@ -19,22 +19,22 @@ internal sealed class Deployment : IAsyncDisposable
 
     public string Address => Proxy.GrpcAddress;
 
-    public static async Task<Deployment> StartAsync(Topology topology, string dataFolder)
+    public static async Task<Deployment> StartAsync(Topology topology, string dataFolder, params string[] more)
     {
         var deployment = new Deployment();
         try
         {
             if (topology == Topology.OneProcess)
             {
-                deployment._processes.Add(await ServerProcess.StartAsync(dataFolder));
+                deployment._processes.Add(await ServerProcess.StartAsync(dataFolder, more));
                 return deployment;
             }
 
-            var coordinator = await ServerProcess.StartAsync(dataFolder, "--roles", "coordinator");
+            var coordinator = await ServerProcess.StartAsync(dataFolder, ["--roles", "coordinator", .. more]);
             deployment._processes.Add(coordinator);
             foreach (var role in Workers)
             {
-                deployment._processes.Add(await ServerProcess.StartAsync(dataFolder, "--roles", role, "--coordinator", coordinator.GrpcAddress));
+                deployment._processes.Add(await ServerProcess.StartAsync(dataFolder, ["--roles", role, "--coordinator", coordinator.GrpcAddress, .. more]));
             }
 
             return deployment;

@@ -16,6 +16,8 @@ internal sealed class Ledger(string collection)
     private readonly ConcurrentDictionary<long, byte> _unknown = new();
     private readonly ConcurrentDictionary<long, byte> _deleted = new();
 
+    public string Collection => collection;
+
     public int Acked => _acked.Count;
 
     /// <summary>The connection broke, or a proxy that outlived its peers for a moment says that one does not answer: the outcome is unknown.</summary>

@@ -7,7 +7,7 @@ namespace MiniMilvus.EndToEnd;
 public sealed class LockedStoreTests : IAsyncLifetime
 {
     private static readonly string s_condition = S3Profile.Generic.IfAbsent.Key;
-    private readonly DataFolder _folder = new();
+    private readonly DataFolder _folder = new(isUnderTest: false);
     private FakeS3 _bucket = null!;
     private ZeroDiskServices _services = null!;
 

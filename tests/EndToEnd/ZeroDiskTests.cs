@@ -3,7 +3,7 @@ namespace MiniMilvus.EndToEnd;
 /// <summary>Metadata in a real etcd, log and segments in a real S3 server: the process itself keeps nothing.</summary>
 public sealed class ZeroDiskTests : IAsyncLifetime
 {
-    private readonly DataFolder _folder = new();
+    private readonly DataFolder _folder = new(isUnderTest: false);
     private readonly ZeroDiskServices _services;
 
     public ZeroDiskTests() => _services = new ZeroDiskServices(_folder.Data);

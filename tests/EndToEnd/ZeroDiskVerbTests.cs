@@ -5,7 +5,7 @@ namespace MiniMilvus.EndToEnd;
 /// <summary>The verbs that only look, on a real etcd and a real S3 server: beside the process, after it, over damage, and with etcd gone.</summary>
 public sealed class ZeroDiskVerbTests : IAsyncLifetime
 {
-    private readonly DataFolder _folder = new();
+    private readonly DataFolder _folder = new(isUnderTest: false);
     private readonly ZeroDiskServices _services;
 
     public ZeroDiskVerbTests() => _services = new ZeroDiskServices(_folder.Data);

@@ -47,6 +47,17 @@ public sealed class HouseTests
     public void The_compose_file_names_no_project()
         => Assert.DoesNotContain(Repository.Read("docker-compose.yml").Split('\n'), line => line.StartsWith("name:", StringComparison.Ordinal));
 
+    /// <summary>So that MINIMILVUS_TEST_DIR has every suite that uses a disk work there. The others use none, or write a file that is not under test.</summary>
+    [Fact]
+    public void One_place_decides_where_tests_keep_their_files()
+    {
+        string[] allowed = ["tests/Conformance/Support/TemporaryFolder.cs", "tests/EndToEnd/ServerProcess.cs", "tests/Rag.Tests/", "tests/Simulation/Console/", "tests/Tidy/"];
+        Repository.None(
+            Repository.Sources("tests").Where(p => !allowed.Any(a => p.StartsWith(a, StringComparison.Ordinal)))
+                .Where(p => Repository.Read(p) is var text && (text.Contains("GetTempPath", StringComparison.Ordinal) || text.Contains("CreateTempSubdirectory", StringComparison.Ordinal))),
+            "These make a folder of their own; take a TemporaryFolder:");
+    }
+
     [Fact]
     public void The_lock_file_of_the_node_tests_names_no_registry()
     {

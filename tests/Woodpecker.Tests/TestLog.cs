@@ -12,14 +12,14 @@ internal sealed class TestLog : IAsyncDisposable
 {
     public const string Name = "by-dev_0";
     private readonly List<LocalWoodpecker> _instances = [];
-    private readonly string _root = Path.Combine(Path.GetTempPath(), "wp-" + Path.GetRandomFileName());
+    private readonly TemporaryFolder _folder = new();
     private int _started;
 
-    public TestLog() => Disk = new RealDisk(_root);
+    public TestLog() => Disk = new RealDisk(Root);
 
     public IDisk Disk { get; init; }
 
-    public string Root => _root;
+    public string Root => _folder.Path;
 
     public IMetaStore Meta { get; init; } = new DeafMetaStore(new MemoryMetaStore(TimeProvider.System));
 
@@ -76,6 +76,6 @@ internal sealed class TestLog : IAsyncDisposable
             await instance.DisposeAsync();
         }
 
-        Directory.Delete(_root, recursive: true);
+        _folder.Delete();
     }
 }

@@ -10,7 +10,7 @@ internal sealed class CertificateFolder : IDisposable
 {
     private static readonly DateTimeOffset From = DateTimeOffset.UtcNow.AddDays(-1);
     private static readonly DateTimeOffset Until = From.AddDays(30);
-    private readonly TemporaryFolder _folder = new();
+    private readonly TemporaryFolder _folder = new(isUnderTest: false);
 
     public CertificateFolder()
     {

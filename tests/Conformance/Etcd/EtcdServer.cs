@@ -13,7 +13,7 @@ public sealed class EtcdServer : IAsyncDisposable
     private const int StartsMax = 3;
     private static int s_roots;
     private static readonly TimeSpan StartTime = TimeSpan.FromSeconds(60);
-    private readonly TemporaryFolder _folder = new();
+    private readonly TemporaryFolder _folder = new(isUnderTest: false);
     private readonly ConcurrentQueue<string> _log = new();
     private readonly string[] _more;
     private readonly string _scheme;

@@ -10,7 +10,7 @@ namespace MiniMilvus.Conformance.S3;
 internal sealed class Radosgw : IAsyncDisposable
 {
     private const int StartsMax = 2;
-    private readonly TemporaryFolder _folder = new();
+    private readonly TemporaryFolder _folder = new(isUnderTest: false);
     private readonly int _port = FreePort();
 
     private string Home => Path.Combine(_folder.Path, "radosgw");
