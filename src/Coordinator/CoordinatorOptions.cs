@@ -1,3 +1,5 @@
+using MiniMilvus.Storage.Compaction;
+
 namespace MiniMilvus.Coordinator;
 
 /// <summary>Settings of the coordinator (configuration section <c>Coordinator</c>).</summary>
@@ -17,6 +19,11 @@ public sealed record CoordinatorOptions
 
     /// <summary>How long a DDL step may take to reach the logs of its shards.</summary>
     public TimeSpan DdlTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>What a compaction that is asked for comes to; the sections <c>DataCoord</c> and <c>Common</c>.</summary>
+    public CompactionOptions Compaction { get; init; } = new();
+
+    public RetentionOptions Retention { get; init; } = new();
 
     public int ShardsMax { get; init; } = 16;
 

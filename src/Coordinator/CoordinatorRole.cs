@@ -48,7 +48,7 @@ public sealed class CoordinatorRole : ICoordinator, IChannelAssigner
         _assigner = new ChannelAssigner(meta, options, logger);
         _segments = new SegmentCatalog(meta, _assigner.RequireTerm, logger);
         var context = new DdlContext(meta, streaming, _ids, async ct => (await _oracle.AllocateAsync(1, ct)).First, options, time);
-        _ddl = new DdlExecutor(context, _assigner.Channels, objects, logger);
+        _ddl = new DdlExecutor(context, _assigner.Channels, objects, options.Compaction, options.Retention, logger);
     }
 
     /// <summary>Every pchannel of this data folder.</summary>

@@ -25,6 +25,12 @@ internal static partial class Log
     [LoggerMessage(2006, LogLevel.Warning, "node {Node}: the end of its session could not be recorded")]
     public static partial void SessionEndFailed(ILogger logger, long node, Exception reason);
 
+    [LoggerMessage(2007, LogLevel.Information, "segment {Segment}: compacted from {Inputs} segments, {Rows} rows")]
+    public static partial void SegmentsCompacted(ILogger logger, SegmentId segment, int inputs, long rows);
+
+    [LoggerMessage(2008, LogLevel.Debug, "segment {Segment}: forgotten, nothing can bring its rows again")]
+    public static partial void SegmentForgotten(ILogger logger, SegmentId segment);
+
     [LoggerMessage(2005, LogLevel.Debug, "segment {Segment}: {Step} committed")]
     public static partial void SegmentCommitted(ILogger logger, SegmentId segment, string step);
 }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Errors;
+using MiniMilvus.Storage.Compaction;
 
 namespace MiniMilvus.DataNode;
 
@@ -58,6 +59,15 @@ public sealed record DataNodeOptions
     /// <summary>How often files that nothing names are looked for and deleted; zero = never.</summary>
     public TimeSpan GarbageInterval { get; init; } = TimeSpan.FromHours(1);
 
+    /// <summary>What is compacted, and when; the section <c>DataCoord</c>.</summary>
+    public CompactionOptions Compaction { get; init; } = new();
+
+    /// <summary>How long deleted rows are kept for reads of an earlier time; the section <c>Common</c>.</summary>
+    public RetentionOptions Retention { get; init; } = new();
+
+    /// <summary>A compaction waits this long, again and again, while more than <see cref="SealPressureBytes"/> are buffered.</summary>
+    public TimeSpan PressurePause { get; init; } = TimeSpan.FromMilliseconds(200);
+
     /// <summary>The first pause before an operation that was Unavailable is tried again; doubles up to <see cref="RetryDelayMax"/>.</summary>
     public TimeSpan RetryDelayMin { get; init; } = TimeSpan.FromMilliseconds(100);
 
@@ -74,7 +84,13 @@ public sealed record DataNodeOptions
         Positive(DeleteBytesMax, nameof(DeleteBytesMax));
         Positive(RetryDelayMin.Ticks, nameof(RetryDelayMin));
         Positive(CheckpointInterval.Ticks, nameof(CheckpointInterval));
+        Positive(PressurePause.Ticks, nameof(PressurePause));
         Positive(SealRequestInterval.Ticks, nameof(SealRequestInterval));
+        if (Compaction.SegmentsMax < Compaction.SegmentsMin)
+        {
+            throw MiniMilvusException.Invalid($"DataCoord:Compaction:Max:Segment: expected {Compaction.SegmentsMin} (DataCoord:Compaction:Min:Segment) or more, found {Compaction.SegmentsMax}");
+        }
+
         if (RetryDelayMax < RetryDelayMin)
         {
             throw MiniMilvusException.Invalid($"DataNode:RetryDelayMax: expected {RetryDelayMin} or more, found {RetryDelayMax}");

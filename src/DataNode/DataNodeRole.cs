@@ -5,6 +5,7 @@ using MiniMilvus.Core.Events;
 using MiniMilvus.Core.Streaming;
 using MiniMilvus.Core.Time;
 using MiniMilvus.DataNode.Channels;
+using MiniMilvus.DataNode.Compaction;
 using MiniMilvus.DataNode.Deletes;
 using MiniMilvus.DataNode.Flush;
 using MiniMilvus.DataNode.Garbage;
@@ -30,6 +31,9 @@ public sealed class DataNodeRole : IDisposable
     private readonly IndexBuildJob _indexBuild;
     private readonly LiveAttempts _live = new();
     private readonly RetryingObjectStore _files;
+    private readonly LoadGate _gate;
+    private readonly CompactionJob _compaction;
+    private readonly IComputePool _compute;
 
     public DataNodeRole(
         ILogReader logReader, ICoordinator coordinator, CatalogView catalog, IObjectStore objects, IComputePool compute, ISealRequester seals,
@@ -49,6 +53,9 @@ public sealed class DataNodeRole : IDisposable
         var deletes = new DeleteFlusher(files, compute, _live, time, _metrics, _log);
         _context = new NodeContext(logReader, catalog, flusher, deletes, seals, _budget, _retry, time, stations, _metrics, _log, options);
         _indexBuild = new IndexBuildJob(catalog, files, compute, _live, time, stations, _metrics, _log);
+        _compute = compute;
+        _gate = new LoadGate(_budget, options, time);
+        _compaction = new CompactionJob(files, compute, _live, _gate, time, stations, _metrics, _log);
     }
 
     /// <summary>The most bytes that buffers held at once since the start; never much above <see cref="DataNodeOptions.BufferBytesMax"/>.</summary>
@@ -94,6 +101,9 @@ public sealed class DataNodeRole : IDisposable
         var running = leases.Select(l => new ChannelWorker(_context, l).RunAsync(stop.Token)).ToList();
         var channels = running.Count;
         running.Add(indexes);
+        var share = new DeleteShare(_files, _compute, _options.Compaction);
+        var compactions = new CompactionWatcher(_context.Catalog, leases, _compaction, share, _gate, _retry, _context.Time, _log, _options).RunAsync(stop.Token);
+        running.Add(compactions);
         var garbage = new GarbageCollector(_context.Catalog, leases, _files, _live, _context.Time, _metrics, _log, _options).RunAsync(stop.Token);
         if (_options.GarbageInterval > TimeSpan.Zero)
         {
@@ -105,7 +115,7 @@ public sealed class DataNodeRole : IDisposable
         {
             var ended = await Task.WhenAny(running);
             running.Remove(ended);
-            channels -= ended == indexes || ended == garbage ? 0 : 1;
+            channels -= ended == indexes || ended == compactions || ended == garbage ? 0 : 1;
             first = ended.IsCompletedSuccessfully ? null : ended;
         }
 

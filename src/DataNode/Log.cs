@@ -60,6 +60,15 @@ internal static partial class Log
     [LoggerMessage(5018, LogLevel.Error, "segment {Segment}: index {Index} is not built, nor tried again before the next start: {Reason}")]
     public static partial void IndexNotBuilt(ILogger logger, SegmentId segment, long index, string reason);
 
+    [LoggerMessage(5019, LogLevel.Information, "segment {Segment} of {Channel}: compacted from {Inputs} segments, {Rows} rows kept and {Purged} left out")]
+    public static partial void Compacted(ILogger logger, SegmentId segment, VChannel channel, int inputs, long rows, long purged);
+
+    [LoggerMessage(5020, LogLevel.Information, "{Channel}: a compaction was given up, the catalogue no longer wants it: {Reason}")]
+    public static partial void CompactionUnwanted(ILogger logger, VChannel channel, string reason);
+
+    [LoggerMessage(5021, LogLevel.Error, "{Channel}: segments are not compacted, nor tried again before the next start: {Reason}")]
+    public static partial void NotCompacted(ILogger logger, VChannel channel, string reason);
+
     [LoggerMessage(5015, LogLevel.Information, "{Channel}: collection {Collection} dropped, its buffers are let go")]
     public static partial void CollectionDropped(ILogger logger, VChannel channel, CollectionId collection);
 }

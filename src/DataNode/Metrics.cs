@@ -17,6 +17,11 @@ internal sealed class Metrics : IDisposable
     private readonly Histogram<double> _saveLatency;
     private readonly Histogram<double> _buildLatency;
     private readonly Histogram<double> _checkpointLag;
+    private readonly Histogram<double> _compactionLatency;
+    private readonly Counter<long> _compactedSegments;
+    private readonly Counter<long> _compactedRows;
+    private readonly Counter<long> _compactedBytes;
+    private readonly Counter<long> _purgedRows;
     private long _bufferedRows;
 
     public Metrics(BufferBudget budget)
@@ -30,6 +35,11 @@ internal sealed class Metrics : IDisposable
         _buildLatency = _meter.CreateHistogram<double>("milvus_datanode_build_index_latency", "ms", "From reading the vectors to the commit of the index");
         _collected = _meter.CreateCounter<long>("minimilvus_datanode_garbage_files", "files", "Files that nothing named, deleted");
         _checkpointLag = _meter.CreateHistogram<double>("milvus_datanode_checkpoint_lag", "ms", "How far a committed checkpoint lies behind what was consumed");
+        _compactionLatency = _meter.CreateHistogram<double>("milvus_datanode_compaction_latency", "ms", "From the plan of a compaction to its commit");
+        _compactedSegments = _meter.CreateCounter<long>("minimilvus_datanode_compacted_segments", "segments", "Segments that were compacted into another");
+        _compactedRows = _meter.CreateCounter<long>("minimilvus_datanode_compacted_rows", "rows", "Rows in the outputs of compactions");
+        _compactedBytes = _meter.CreateCounter<long>("milvus_datanode_write_data_size", "bytes", "Bytes of the outputs of compactions");
+        _purgedRows = _meter.CreateCounter<long>("minimilvus_datanode_purged_rows", "rows", "Deleted rows that compactions left out");
         _meter.CreateObservableGauge("milvus_datanode_buffer_bytes", () => budget.Used, "bytes", "Rows and deletes held in memory");
         _meter.CreateObservableGauge("milvus_datanode_buffer_rows", () => Interlocked.Read(ref _bufferedRows), "rows", "Rows held for growing and sealed segments");
     }
@@ -53,6 +63,15 @@ internal sealed class Metrics : IDisposable
     }
 
     public void IndexBuilt(TimeSpan took) => _buildLatency.Record(took.TotalMilliseconds);
+
+    public void Compacted(int segments, long rows, long purged, long bytes, TimeSpan took)
+    {
+        _compactedSegments.Add(segments);
+        _compactedRows.Add(rows);
+        _compactedBytes.Add(bytes);
+        _purgedRows.Add(purged);
+        _compactionLatency.Record(took.TotalMilliseconds);
+    }
 
     public void CheckpointLag(VChannel channel, long milliseconds) =>
         _checkpointLag.Record(milliseconds, new KeyValuePair<string, object?>("channel_name", channel.Name));

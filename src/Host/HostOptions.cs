@@ -4,6 +4,7 @@ using MiniMilvus.DataNode;
 using MiniMilvus.Host.Verifying;
 using MiniMilvus.Proxy;
 using MiniMilvus.QueryNode;
+using MiniMilvus.Storage.Compaction;
 using MiniMilvus.Storage.Objects;
 using MiniMilvus.StreamingNode;
 using MiniMilvus.Woodpecker;
@@ -66,6 +67,9 @@ public sealed record HostOptions : IValidatableObject
     public StreamingNodeOptions StreamingNode { get; init; } = new();
     public QueryNodeOptions QueryNode { get; init; } = new();
     public DataNodeOptions DataNode { get; init; } = new();
+    /// <summary>When sealed segments are compacted.</summary>
+    public CompactionOptions DataCoord { get; init; } = new();
+    public RetentionOptions Common { get; init; } = new();
     public WoodpeckerOptions Woodpecker { get; init; } = new();
 
     /// <summary>Where log and segments lie, for messages.</summary>

@@ -1,3 +1,4 @@
+using MiniMilvus.Proxy.Compaction;
 using MiniMilvus.Proxy.Ddl;
 using MiniMilvus.Proxy.Delete;
 using MiniMilvus.Proxy.Flush;
@@ -40,6 +41,7 @@ internal static class ProxyServices
             new SearchHandler(catalogue, guarantee, searcher, options),
             new HybridSearchHandler(catalogue, guarantee, searcher, options),
             new QueryHandler(catalogue, guarantee, retriever, options),
-            new FlushHandler(catalogue, streaming, coordinator, time));
+            new FlushHandler(catalogue, streaming, coordinator, time),
+            new CompactionHandler(catalogue, coordinator));
     }
 }

@@ -103,8 +103,7 @@ public sealed class QueryNodeRole : IQueryNode, IDisposable
                 $"search: expected top-k ≥ 1 and queries of {field?.Dim ?? 0} floats on a float vector field, found top-k {request.TopK} and {request.Queries.Length} floats for {request.QueryCount} queries on field {request.VectorField}");
         }
 
-        var at = await _gate.PassAsync(shards, request.Guarantee, ct);
-        using var view = ReadView.Of(shards, request.Partitions, request.IgnoreGrowing, at, record.Schema, request.Filter);
+        using var view = await ViewAsync(shards, request.Guarantee, at => ReadView.Of(shards, request.Partitions, request.IgnoreGrowing, at, record.Schema, request.Filter), ct);
         var search = await view.RunAsync(_pool, () => new VectorSearch(request, view.Cut(), field.Dim, _options, _scratch), ct);
         var jobs = new List<Task<(ImmutableArray<ImmutableArray<Hit>> Hits, long Distances)>>();
         for (var first = 0; first < request.QueryCount; first += _options.QueriesPerJob)
@@ -118,7 +117,7 @@ public sealed class QueryNodeRole : IQueryNode, IDisposable
         var distances = answers.Sum(a => a.Distances);
         _metrics.Searches.Add(1);
         _metrics.Distances.Add(distances);
-        return await view.RunAsync(_pool, () => Assemble(request, record.Schema, hits, at, search.Cost(distances)), ct);
+        return await view.RunAsync(_pool, () => Assemble(request, record.Schema, hits, view.At, search.Cost(distances)), ct);
     }
 
     public async ValueTask<RetrieveResult> RetrieveAsync(RetrieveRequest request, CancellationToken ct)
@@ -129,8 +128,7 @@ public sealed class QueryNodeRole : IQueryNode, IDisposable
             throw MiniMilvusException.Invalid($"query: expected offset and limit ≥ 0, found {request.Offset} and {request.Limit}");
         }
 
-        var at = await _gate.PassAsync(shards, request.Guarantee, ct);
-        using var view = ReadView.Of(shards, request.Partitions, false, at, record.Schema, request.Filter);
+        using var view = await ViewAsync(shards, request.Guarantee, at => ReadView.Of(shards, request.Partitions, false, at, record.Schema, request.Filter), ct);
         _metrics.Searches.Add(1);
         return await view.RunAsync(_pool, () => new Retriever(view, request, _options.RetrieveRowsMax).Run(), ct);
     }
@@ -149,6 +147,22 @@ public sealed class QueryNodeRole : IQueryNode, IDisposable
     }
 
     public void Dispose() => _metrics.Dispose();
+
+    /// <summary>What a read with the guarantee sees. Never below what compactions have purged: there the read waits until it can run later, or fails (Q7, Q6).</summary>
+    private async ValueTask<ReadView> ViewAsync(ImmutableArray<Shard> shards, Timestamp guarantee, Func<Timestamp, ReadView> open, CancellationToken ct)
+    {
+        while (true)
+        {
+            var view = open(await _gate.PassAsync(shards, guarantee, ct));
+            if (view.At >= view.Horizon)
+            {
+                return view;
+            }
+
+            view.Dispose();
+            guarantee = view.Horizon;
+        }
+    }
 
     // A background loop never ends before it is told to: if one has, its failure is this role's.
     private async Task<CatalogSnapshot> NextViewAsync(long revision, Task[] background, CancellationToken ct)

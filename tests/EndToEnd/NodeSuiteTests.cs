@@ -9,13 +9,16 @@ public sealed partial class NodeSuiteTests
     private static readonly Dictionary<string, string[]> AskedFor = new()
     {
         ["quickstart.mjs"] = [],
+        ["compaction.mjs"] = [],
         ["badinput.mjs"] = ["ListImportTasks is UNIMPLEMENTED"],
     };
 
     [NodeTheory]
     [InlineData(Topology.OneProcess, "quickstart.mjs")]
     [InlineData(Topology.OneProcess, "badinput.mjs")]
+    [InlineData(Topology.OneProcess, "compaction.mjs")]
     [InlineData(Topology.FiveProcesses, "quickstart.mjs")]
+    [InlineData(Topology.FiveProcesses, "compaction.mjs")]
     [InlineData(Topology.FiveProcesses, "badinput.mjs")]
     public async Task The_Node_SDK_gets_right_answers_and_nothing_goes_wrong_behind_them(Topology topology, string suite)
     {

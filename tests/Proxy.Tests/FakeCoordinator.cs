@@ -39,6 +39,9 @@ internal sealed class FakeCoordinator(MemoryMetaStore meta, ManualTime time) : I
 
     public Timestamp Now() => Grant(1).First;
 
+    /// <summary>What a compaction that is asked for comes to.</summary>
+    public Func<long, CollectionId, CompactionRecord> Compaction { get; set; } = (id, collection) => new CompactionRecord(id, collection, Timestamp.Zero, []);
+
     public async ValueTask<long> ExecuteAsync(DdlCommand command, CancellationToken ct)
     {
         if (FailNext is { } failure)
@@ -83,6 +86,9 @@ internal sealed class FakeCoordinator(MemoryMetaStore meta, ManualTime time) : I
             case DropIndex c:
                 var bare = await FindAsync(c.Database, c.Collection);
                 return await SaveAsync(bare with { Indexes = bare.Indexes.RemoveAll(i => i.Name == c.IndexName || bare.Schema.Find(i.Field)!.Name == c.Field) });
+            case CompactCollection c:
+                var compacted = (await FindAsync(c.Database, c.Name)).Id;
+                return await PutAsync(CatalogKeys.Compaction(compacted, c.Id), CatalogCodec.Encode(Compaction(c.Id, compacted)));
             case LoadCollection c:
                 return await SaveAsync((await FindAsync(c.Database, c.Name)) with { IsLoaded = true });
             case ReleaseCollection c:

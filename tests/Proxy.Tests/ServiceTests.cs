@@ -74,10 +74,10 @@ public sealed class ServiceTests
     public async Task What_is_left_out_is_unimplemented_by_name_and_logged()
     {
         await using var world = new Harness();
-        var failure = await Assert.ThrowsAsync<RpcException>(() => world.Service.ManualCompaction(new ManualCompactionRequest(), world.Call()));
+        var failure = await Assert.ThrowsAsync<RpcException>(() => world.Service.LoadBalance(new LoadBalanceRequest(), world.Call()));
         Assert.Equal(StatusCode.Unimplemented, failure.StatusCode);
-        Assert.Contains("ManualCompaction", failure.Status.Detail, StringComparison.Ordinal);
-        Assert.Contains(world.Lines.Lines, l => l.Level == LogLevel.Warning && l.Text.Contains("ManualCompaction is UNIMPLEMENTED", StringComparison.Ordinal));
+        Assert.Contains("LoadBalance", failure.Status.Detail, StringComparison.Ordinal);
+        Assert.Contains(world.Lines.Lines, l => l.Level == LogLevel.Warning && l.Text.Contains("LoadBalance is UNIMPLEMENTED", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -120,8 +120,8 @@ public sealed class ServiceTests
         search.OutputFields.Add("*");
         Assert.Equal(0L, (await client.SearchAsync(search, headers)).Results.Ids.IntId.Data[0]);
         Refused((await client.SearchAsync(search)).Status, 100, ErrorCode.CollectionNotExists);
-        var left = await Assert.ThrowsAsync<RpcException>(() => client.ManualCompactionAsync(new ManualCompactionRequest()).ResponseAsync);
+        var left = await Assert.ThrowsAsync<RpcException>(() => client.LoadBalanceAsync(new LoadBalanceRequest()).ResponseAsync);
         Assert.Equal(StatusCode.Unimplemented, left.StatusCode);
-        Assert.Contains("ManualCompaction", left.Status.Detail, StringComparison.Ordinal);
+        Assert.Contains("LoadBalance", left.Status.Detail, StringComparison.Ordinal);
     }
 }

@@ -130,6 +130,43 @@ internal sealed class World : IAsyncDisposable
         await Catalog.WaitForRevisionAsync(result.Revision, default);
     }
 
+    /// <summary>Several keys in one transaction, as a compaction commits.</summary>
+    public async Task PutAllAsync(params (string Key, ReadOnlyMemory<byte> Value)[] puts)
+    {
+        var result = await _meta.TransactAsync([], [.. puts.Select(p => new MetaOperation.Put(p.Key, p.Value))], default);
+        await Catalog.WaitForRevisionAsync(result.Revision, default);
+    }
+
+    /// <summary>
+    /// What a compaction of the data node leaves: the output's files with all rows of the inputs but the purged ones, and its record, in which the
+    /// inputs are as given.
+    /// </summary>
+    public async Task<SegmentRecord> WriteCompactedAsync(long output, IReadOnlyList<long> inputs, IReadOnlyList<long>? purged = null, ulong purgedUntil = 0, LogPosition deletesUntil = default)
+    {
+        var id = new SegmentId(output);
+        _written[id] = [.. inputs.SelectMany(i => _written[new SegmentId(i)]).OrderBy(b => b.Tick).Select(b => (b.Rows.Take([.. Enumerable.Range(0, b.Rows.Count)
+            .Where(r => purged?.Contains(b.Rows.KeyAt(r).Number) != true)]), b.Tick, b.Position))];
+        return await WriteFilesAsync(output) with
+        {
+            CompactedFrom = [.. inputs.Select(i => new SegmentId(i))], DeletesUntil = deletesUntil, PurgedUntil = new Timestamp(purgedUntil == 0 ? 0 : Base + purgedUntil),
+        };
+    }
+
+    /// <summary>The flip: the output flushed, the inputs compacted, in one transaction.</summary>
+    public Task FlipAsync(SegmentRecord output, params SegmentRecord[] inputs) => PutAllAsync([
+        (CatalogKeys.Segment(Collection, output.Id), CatalogCodec.Encode(output)),
+        .. inputs.Select(i => (CatalogKeys.Segment(Collection, i.Id), CatalogCodec.Encode(i with { State = SegmentState.Compacted, CompactedTo = output.Id }))),
+    ]);
+
+    /// <summary>An output appears in the transaction in which the records of others go.</summary>
+    public async Task ForgetAsync(SegmentRecord output, params SegmentId[] gone)
+    {
+        var result = await _meta.TransactAsync([], [
+            new MetaOperation.Put(CatalogKeys.Segment(Collection, output.Id), CatalogCodec.Encode(output)),
+            .. gone.Select(id => new MetaOperation.Delete(CatalogKeys.Segment(Collection, id)))], default);
+        await Catalog.WaitForRevisionAsync(result.Revision, default);
+    }
+
     public async Task DeleteKeyAsync(string key)
     {
         var result = await _meta.TransactAsync([], [new MetaOperation.Delete(key)], default);
@@ -219,9 +256,9 @@ internal sealed class World : IAsyncDisposable
     public async Task CheckpointAsync(LogPosition position, ulong tick, int shard = 0) => await PutAsync(
         CatalogKeys.Checkpoint(Channels[shard]), CatalogCodec.Encode(new ChannelCheckpoint(Channels[shard], position, new Timestamp(Base + tick), new Term(1))));
 
-    public async Task DeleteFileAsync(long id, IReadOnlyList<(long Key, ulong Tick)> deletes, LogPosition until, int shard = 0)
+    public async Task DeleteFileAsync(long id, IReadOnlyList<(long Key, ulong Tick)> deletes, LogPosition until, int shard = 0, LogPosition from = default)
     {
-        var batch = new DeleteBatch(Collection, LogPosition.Beginning, until, new ScalarColumn<long>(Id, DataType.Int64, deletes.Select(d => d.Key).ToArray()),
+        var batch = new DeleteBatch(Collection, from, until, new ScalarColumn<long>(Id, DataType.Int64, deletes.Select(d => d.Key).ToArray()),
             deletes.Select(d => (long)(Base + d.Tick)).ToArray(), deletes.Select(_ => -1L).ToArray());
         var path = ObjectPaths.DeleteFile(Collection, Channels[shard], id);
         await DeleteFile.WriteAsync(Objects, path, batch, default);

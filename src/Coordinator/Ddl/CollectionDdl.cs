@@ -17,6 +17,9 @@ namespace MiniMilvus.Coordinator.Ddl;
 /// </summary>
 internal sealed class CollectionDdl(DdlContext context, IReadOnlyList<PChannel> channels, IObjectStore objects, ILogger logger)
 {
+    // Of one transaction; the metadata stores take 128.
+    private const int OperationsMax = 100;
+
     public async ValueTask<long> CreateAsync(CreateCollection command, CancellationToken ct)
     {
         await context.RequireDatabaseAsync(command.Database, ct);
@@ -152,7 +155,7 @@ internal sealed class CollectionDdl(DdlContext context, IReadOnlyList<PChannel> 
         await context.AppendToShardsAsync(record, new DropCollectionBody(record.Id), ct);
         var gone = ImmutableArray.CreateBuilder<MetaOperation>();
         gone.Add(new MetaOperation.Delete(CatalogKeys.Collection(record.Id)));
-        foreach (var prefix in new[] { CatalogKeys.Segments(record.Id), CatalogKeys.DeleteFiles(record.Id) })
+        foreach (var prefix in new[] { CatalogKeys.Segments(record.Id), CatalogKeys.DeleteFiles(record.Id), CatalogKeys.Compactions(record.Id) })
         {
             foreach (var entry in (await context.Meta.RangeAsync(prefix, ct)).Entries)
             {
@@ -174,7 +177,14 @@ internal sealed class CollectionDdl(DdlContext context, IReadOnlyList<PChannel> 
             }
         }
 
-        var result = await context.Meta.TransactAsync([], gone.ToImmutable(), ct);
+        // The collection's own record goes last: while it stands, the drop is resumed. A transaction is bounded.
+        var records = gone.ToImmutable();
+        foreach (var some in records.Skip(1).Chunk(OperationsMax))
+        {
+            await context.Meta.TransactAsync([], [.. some], ct);
+        }
+
+        var result = await context.Meta.TransactAsync([], [records[0]], ct);
         Log.CollectionState(logger, record.Name, record.Id, DdlState.Dropping);
         return result.Revision;
     }

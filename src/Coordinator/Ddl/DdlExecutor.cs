@@ -5,13 +5,14 @@ using MiniMilvus.Core.Concurrency;
 using MiniMilvus.Core.Errors;
 using MiniMilvus.Core.Schema;
 using MiniMilvus.Storage.Catalog;
+using MiniMilvus.Storage.Compaction;
 using MiniMilvus.Storage.Meta;
 using MiniMilvus.Storage.Objects;
 
 namespace MiniMilvus.Coordinator.Ddl;
 
 /// <summary>Carries out DDL commands, one at a time.</summary>
-internal sealed class DdlExecutor(DdlContext context, IReadOnlyList<PChannel> channels, IObjectStore objects, ILogger logger)
+internal sealed class DdlExecutor(DdlContext context, IReadOnlyList<PChannel> channels, IObjectStore objects, CompactionOptions compaction, RetentionOptions retention, ILogger logger)
 {
     private readonly AsyncGate _gate = new();
     private readonly CollectionDdl _collections = new(context, channels, objects, logger);
@@ -19,6 +20,7 @@ internal sealed class DdlExecutor(DdlContext context, IReadOnlyList<PChannel> ch
     private readonly AliasDdl _aliases = new(context);
     private readonly DatabaseDdl _databases = new(context);
     private readonly IndexDdl _indexes = new(context);
+    private readonly CompactionDdl _compactions = new(context, compaction, retention);
 
     public Task StartAsync(CancellationToken ct) => _databases.EnsureDefaultAsync(ct);
 
@@ -46,6 +48,7 @@ internal sealed class DdlExecutor(DdlContext context, IReadOnlyList<PChannel> ch
             DropAlias c => await _aliases.DropAsync(c, ct),
             CreateIndex c => await _indexes.CreateAsync(c, ct),
             DropIndex c => await _indexes.DropAsync(c, ct),
+            CompactCollection c => await _compactions.CompactAsync(c, ct),
             LoadCollection c => await SetLoadedAsync(c.Database, c.Name, isLoaded: true, ct),
             ReleaseCollection c => await SetLoadedAsync(c.Database, c.Name, isLoaded: false, ct),
             _ => throw MiniMilvusException.Internal($"no execution for {command.GetType().Name}"),

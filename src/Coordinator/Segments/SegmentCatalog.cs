@@ -1,4 +1,3 @@
-using System.Text;
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using MiniMilvus.Core;
@@ -15,6 +14,9 @@ namespace MiniMilvus.Coordinator.Segments;
 /// </summary>
 internal sealed class SegmentCatalog(IMetaStore meta, Action<PChannel, Term> requireStreamingTerm, ILogger logger)
 {
+    private readonly TermFence _fence = new(meta);
+    private readonly CompactionCatalog _compactions = new(meta, new TermFence(meta), logger);
+
     /// <summary>Makes the caller the one data node of a pchannel, in a new term.</summary>
     public async ValueTask<Term> AcquireDataChannelAsync(PChannel channel, CancellationToken ct)
     {
@@ -49,7 +51,7 @@ internal sealed class SegmentCatalog(IMetaStore meta, Action<PChannel, Term> req
                 }, ct);
                 break;
             case CommitFlush flush:
-                await UpdateSegmentAsync(flush.Segment.Collection, flush.Segment.Id, await FenceAsync(commit, ct),
+                await UpdateSegmentAsync(flush.Segment.Collection, flush.Segment.Id, await _fence.OfAsync(commit, ct),
                     stored => stored is null or { State: SegmentState.Growing } ? flush.Segment : stored, ct);
                 Log.SegmentCommitted(logger, flush.Segment.Id, "flush");
                 break;
@@ -58,7 +60,7 @@ internal sealed class SegmentCatalog(IMetaStore meta, Action<PChannel, Term> req
                 Log.SegmentCommitted(logger, index.Segment, "index");
                 break;
             case ConfirmTerm:
-                await FenceAsync(commit, ct);
+                await _fence.OfAsync(commit, ct);
                 break;
             case DiscardIndex discard:
                 await UpdateSegmentAsync(discard.Collection, discard.Segment, [], stored =>
@@ -77,6 +79,21 @@ internal sealed class SegmentCatalog(IMetaStore meta, Action<PChannel, Term> req
                     return isForward ? CatalogCodec.Encode(new ChannelCheckpoint(advance.Channel, advance.Position, advance.Tick, advance.Term)) : default(ReadOnlyMemory<byte>?);
                 }, ct);
                 break;
+            case BeginCompaction begin:
+                await _compactions.BeginAsync(begin, ct);
+                break;
+            case CommitCompaction compaction:
+                await _compactions.CommitAsync(compaction, ct);
+                break;
+            case EndCompactionPlan end:
+                await _compactions.EndPlanAsync(end, ct);
+                break;
+            case ForgetSegments forget:
+                await _compactions.ForgetAsync(forget, ct);
+                break;
+            case DiscardDeletes discard:
+                await _compactions.DiscardDeletesAsync(discard, ct);
+                break;
             default:
                 throw MiniMilvusException.Internal($"no commit for {commit.GetType().Name}");
         }
@@ -91,8 +108,8 @@ internal sealed class SegmentCatalog(IMetaStore meta, Action<PChannel, Term> req
             return; // The collection was dropped meanwhile.
         }
 
-        await UpdateSegmentAsync(found.Collection, found.Id, await FenceAsync(commit, ct), stored =>
-            stored is null || stored.Indexes.Any(i => i.IndexId == commit.Index.IndexId) ? stored : stored with { Indexes = stored.Indexes.Add(commit.Index) }, ct);
+        await UpdateSegmentAsync(found.Collection, found.Id, await _fence.OfAsync(commit, ct), stored =>
+            stored is not { State: SegmentState.Flushed } || stored.Indexes.Any(i => i.IndexId == commit.Index.IndexId) ? stored : stored with { Indexes = stored.Indexes.Add(commit.Index) }, ct);
     }
 
     private async ValueTask UpdateSegmentAsync(
@@ -125,13 +142,13 @@ internal sealed class SegmentCatalog(IMetaStore meta, Action<PChannel, Term> req
                 return;
             }
 
-            await RequireAsync(fence, ct);
+            await _fence.RequireAsync(fence, ct);
         }
     }
 
     private async ValueTask PutAsync(SegmentCommit commit, string key, Func<MetaEntry?, ReadOnlyMemory<byte>?> change, CancellationToken ct)
     {
-        var fence = await FenceAsync(commit, ct);
+        var fence = await _fence.OfAsync(commit, ct);
         var parent = CatalogKeys.Collection(commit.Channel.Collection);
         while (true)
         {
@@ -156,28 +173,7 @@ internal sealed class SegmentCatalog(IMetaStore meta, Action<PChannel, Term> req
                 return;
             }
 
-            await RequireAsync(fence, ct);
-        }
-    }
-
-    /// <summary>The comparison that makes a commit of a stale term fail inside the transaction.</summary>
-    private async ValueTask<ImmutableArray<MetaCompare>> FenceAsync(SegmentCommit commit, CancellationToken ct)
-    {
-        ImmutableArray<MetaCompare> fence = [new MetaCompare.Value(CatalogKeys.Term("data", commit.Channel.PChannel.Name), CatalogCodec.Encode(commit.Term.Value))];
-        await RequireAsync(fence, ct);
-        return fence;
-    }
-
-    private async ValueTask RequireAsync(ImmutableArray<MetaCompare> fence, CancellationToken ct)
-    {
-        foreach (var compare in fence.OfType<MetaCompare.Value>())
-        {
-            var stored = await meta.GetAsync(compare.Key, ct);
-            if (stored is null || !stored.Value.Span.SequenceEqual(compare.Expected.Span))
-            {
-                throw MiniMilvusException.Fenced(
-                    $"{compare.Key}: expected term {(stored is null ? "none" : new Term(CatalogCodec.Number(stored)).ToString())}, found {Encoding.ASCII.GetString(compare.Expected.Span)}");
-            }
+            await _fence.RequireAsync(fence, ct);
         }
     }
 }

@@ -20,6 +20,7 @@ namespace MiniMilvus.Core.Catalog;
 [JsonDerivedType(typeof(DropIndex), "dropIndex")]
 [JsonDerivedType(typeof(LoadCollection), "loadCollection")]
 [JsonDerivedType(typeof(ReleaseCollection), "releaseCollection")]
+[JsonDerivedType(typeof(CompactCollection), "compactCollection")]
 public abstract record DdlCommand(string Database);
 
 public sealed record CreateDatabase(string Database, ImmutableSortedDictionary<string, string> Properties) : DdlCommand(Database);
@@ -53,6 +54,13 @@ public sealed record LoadCollection(string Database, string Name) : DdlCommand(D
 
 public sealed record ReleaseCollection(string Database, string Name) : DdlCommand(Database);
 
+/// <summary>Asks for a compaction of a collection now (Milvus: ManualCompaction). What it comes to is the <see cref="CompactionRecord"/> of the id.</summary>
+/// <param name="Id">Allocated by the caller, so that asking again is the same request.</param>
+/// <param name="Partition">−1 = every partition.</param>
+/// <param name="Channel">"" = every shard.</param>
+/// <param name="Segments">None = every segment.</param>
+public sealed record CompactCollection(string Database, string Name, long Id, PartitionId Partition, string Channel, ImmutableArray<SegmentId> Segments) : DdlCommand(Database);
+
 /// <summary>A step of a segment's life that a node asks the coordinator to commit; each is idempotent and compares the caller's term (S9).</summary>
 [JsonDerivedType(typeof(RegisterGrowing), "registerGrowing")]
 [JsonDerivedType(typeof(CommitFlush), "commitFlush")]
@@ -61,6 +69,11 @@ public sealed record ReleaseCollection(string Database, string Name) : DdlComman
 [JsonDerivedType(typeof(ConfirmTerm), "confirmTerm")]
 [JsonDerivedType(typeof(DiscardIndex), "discardIndex")]
 [JsonDerivedType(typeof(AdvanceCheckpoint), "advanceCheckpoint")]
+[JsonDerivedType(typeof(BeginCompaction), "beginCompaction")]
+[JsonDerivedType(typeof(CommitCompaction), "commitCompaction")]
+[JsonDerivedType(typeof(EndCompactionPlan), "endCompactionPlan")]
+[JsonDerivedType(typeof(ForgetSegments), "forgetSegments")]
+[JsonDerivedType(typeof(DiscardDeletes), "discardDeletes")]
 public abstract record SegmentCommit(VChannel Channel, Term Term);
 
 /// <summary>By the StreamingNode, before CreateSegment enters the log. <see cref="SegmentCommit.Term"/> is the channel's.</summary>
@@ -83,6 +96,30 @@ public sealed record DiscardIndex(VChannel Channel, Term Term, SegmentId Segment
 public sealed record ConfirmTerm(VChannel Channel, Term Term) : SegmentCommit(Channel, Term);
 
 public sealed record AdvanceCheckpoint(VChannel Channel, Term Term, LogPosition Position, Time.Timestamp Tick) : SegmentCommit(Channel, Term);
+
+/// <summary>
+/// By the DataNode, before the first file of a compaction's output is put: the intent, a record in state Compacting whose id no other attempt has.
+/// </summary>
+public sealed record BeginCompaction(VChannel Channel, Term Term, SegmentRecord Output) : SegmentCommit(Channel, Term);
+
+/// <summary>
+/// By the DataNode, when the output's manifest is durable: in one transaction the output becomes Flushed (Dropped, when no row is left) and each
+/// of its <see cref="SegmentRecord.CompactedFrom"/> Compacted (S8). Conflict when the intent or an input is no longer what it was.
+/// </summary>
+/// <param name="Request">The compaction that asked for it, one of whose plans it completes; 0 = none.</param>
+public sealed record CommitCompaction(VChannel Channel, Term Term, SegmentRecord Output, long Request) : SegmentCommit(Channel, Term);
+
+/// <summary>By the DataNode: a plan of a request that came to nothing, because its segments are no longer there or cannot be read.</summary>
+public sealed record EndCompactionPlan(VChannel Channel, Term Term, CollectionId Collection, long Request, ImmutableArray<SegmentId> Inputs, CompactionPlanState State) : SegmentCommit(Channel, Term);
+
+/// <summary>
+/// By the DataNode, when their files are gone: records of Compacted segments that no replay can bring again go, and intents of attempts that ended.
+/// One that a reader may still meet in the log stays, without an error.
+/// </summary>
+public sealed record ForgetSegments(VChannel Channel, Term Term, CollectionId Collection, ImmutableArray<SegmentId> Segments) : SegmentCommit(Channel, Term);
+
+/// <summary>By the DataNode: delete files that every segment of the shard has in its own files, or is younger than.</summary>
+public sealed record DiscardDeletes(VChannel Channel, Term Term, CollectionId Collection, ImmutableArray<long> Files) : SegmentCommit(Channel, Term);
 
 /// <summary>The coordinator as other roles see it, in process or over gRPC.</summary>
 public interface ICoordinator : Time.ITimestampOracle, Time.IIdAllocator

@@ -60,12 +60,19 @@ public enum SegmentState
     Growing,
     Flushed,
     Dropped,
+    /// <summary>The output of a compaction that is being written: an intent, of which nothing may be read (S9).</summary>
+    Compacting,
+    /// <summary>Its rows are in the segment that it was compacted into. Known until no replay can bring them again (S8).</summary>
+    Compacted,
 }
 
 /// <summary>An index file built for a segment.</summary>
 public sealed record SegmentIndexRecord(long IndexId, FieldId Field, string Path, long Bytes);
 
-/// <summary>A data segment. Growing → Flushed by compare-and-set, exactly once (station 16).</summary>
+/// <summary>
+/// A data segment. Growing → Flushed by compare-and-set, exactly once (station 16). A compaction's output goes Compacting → Flushed (or Dropped,
+/// when no row is left) in the transaction in which its inputs go Flushed → Compacted.
+/// </summary>
 public sealed record SegmentRecord
 {
     public required SegmentId Id { get; init; }
@@ -85,6 +92,34 @@ public sealed record SegmentRecord
     public Timestamp MaxTick { get; init; }
     public int SchemaVersion { get; init; } = 1;
     public ImmutableArray<SegmentIndexRecord> Indexes { get; init => field = value.IsDefault ? [] : value; } = [];
+    /// <summary>Of a compaction's output: the segments whose rows it has.</summary>
+    public ImmutableArray<SegmentId> CompactedFrom { get; init => field = value.IsDefault ? [] : value; } = [];
+    /// <summary>Of a Compacted segment: the one that has its rows.</summary>
+    public SegmentId CompactedTo { get; init; }
+    /// <summary>When it became Compacted, by the data node's clock.</summary>
+    public Timestamp CompactedAt { get; init; }
+    /// <summary>Every delete of the vchannel below this position is applied in the files themselves; later ones are applied to them (S8).</summary>
+    public LogPosition DeletesUntil { get; init; }
+    /// <summary>The latest tick of a delete whose row is no longer in the files: no read below it may use them (Q7).</summary>
+    public Timestamp PurgedUntil { get; init; }
+}
+
+/// <summary>What became of one plan of a compaction that somebody asked for.</summary>
+public enum CompactionPlanState
+{
+    Executing,
+    Completed,
+    Failed,
+}
+
+/// <summary>Some segments of one shard and partition that are to become one.</summary>
+/// <param name="Output">The segment that has their rows, when it is Completed and any were left.</param>
+public sealed record CompactionPlan(VChannel Channel, PartitionId Partition, ImmutableArray<SegmentId> Inputs, CompactionPlanState State, SegmentId Output);
+
+/// <summary>A compaction that somebody asked for (ManualCompaction): what was planned for it, and how far that has come.</summary>
+public sealed record CompactionRecord(long Id, CollectionId Collection, Timestamp RequestedAt, ImmutableArray<CompactionPlan> Plans)
+{
+    public bool IsCompleted => Plans.All(p => p.State != CompactionPlanState.Executing);
 }
 
 /// <summary>A committed delete file of a vchannel: every delete with its position in [From, Until).</summary>
@@ -113,6 +148,7 @@ public sealed record NodeSession(long NodeId, string Role, string Address);
 [JsonSerializable(typeof(AliasRecord))]
 [JsonSerializable(typeof(SegmentRecord))]
 [JsonSerializable(typeof(DeleteFileRecord))]
+[JsonSerializable(typeof(CompactionRecord))]
 [JsonSerializable(typeof(ChannelCheckpoint))]
 [JsonSerializable(typeof(ChannelAssignment))]
 [JsonSerializable(typeof(NodeSession))]

@@ -7,7 +7,7 @@ public enum Station
 {
     InsertHandler = 1, RowValidator = 2, RowRouter = 3, ChannelAppender = 4, AppendService = 5, TimeTickStage = 6, SegmentStage = 7,
     LogWriter = 8, GroupCommit = 9, Durable = 10, AckTracker = 11, TickPublished = 12, LogReader = 13, GrowingVisible = 14, WriteBuffer = 15,
-    SegmentFlushed = 16, SegmentCommitted = 17, IndexBuilt = 18, Handoff = 19, CheckpointAdvanced = 20, LogTruncated = 21,
+    SegmentFlushed = 16, SegmentCommitted = 17, IndexBuilt = 18, Handoff = 19, CheckpointAdvanced = 20, LogTruncated = 21, SegmentCompacted = 22,
 }
 
 /// <summary>One thing that happened at one station.</summary>

@@ -1,9 +1,11 @@
+using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Catalog;
 using MiniMilvus.Core.Errors;
 using MiniMilvus.DataNode.Channels;
 using MiniMilvus.Storage.Catalog;
+using MiniMilvus.Storage.Compaction;
 using MiniMilvus.Storage.Objects;
 
 namespace MiniMilvus.DataNode.Garbage;
@@ -51,10 +53,17 @@ internal sealed class GarbageCollector(
         var count = 0;
         foreach (var collection in snapshot.Collections.Values.Where(c => c.State == DdlState.Created && c.Channels.Any(v => v.PChannel == lease.Channel)).OrderBy(c => c.Id))
         {
-            foreach (var key in await GarbageOfAsync(collection, snapshot, lease.Channel, number => number < horizon && !under.Contains(number), ct))
+            var filled = new HashSet<SegmentId>();
+            var isPast = (long number) => number < horizon && !under.Contains(number);
+            foreach (var key in await GarbageOfAsync(collection, snapshot, lease.Channel, isPast, filled, ct))
             {
                 await objects.DeleteAsync(key, ct);
                 count++;
+            }
+
+            foreach (var channel in collection.Channels.Where(c => c.PChannel == lease.Channel))
+            {
+                await SettleAsync(lease, collection, channel, snapshot, isPast, filled, ct);
             }
         }
 
@@ -63,14 +72,19 @@ internal sealed class GarbageCollector(
         return count;
     }
 
-    private async Task<List<string>> GarbageOfAsync(CollectionRecord collection, CatalogSnapshot snapshot, PChannel channel, Func<long, bool> isPast, CancellationToken ct)
+    private async Task<List<string>> GarbageOfAsync(CollectionRecord collection, CatalogSnapshot snapshot, PChannel channel, Func<long, bool> isPast, HashSet<SegmentId> filled, CancellationToken ct)
     {
         var garbage = new List<string>();
         await foreach (var (key, _, _) in objects.ListAsync(ObjectPaths.CollectionPrefix(collection.Id), ct))
         {
             // What belongs to no record is a dropped partition's, which goes with it.
-            if (ObjectPaths.ParseSegment(key) is { } path && snapshot.FindSegment(path.Collection, path.Segment) is { } segment && segment.Channel.PChannel == channel
-                && ObjectPaths.ParseAttempt(key) is { } number && isPast(number) && !IsNamed(segment, key, number))
+            if (ObjectPaths.ParseSegment(key) is not { } path || snapshot.FindSegment(path.Collection, path.Segment) is not { } segment || segment.Channel.PChannel != channel)
+            {
+                continue;
+            }
+
+            filled.Add(segment.Id);
+            if (ObjectPaths.ParseAttempt(key) is { } number && isPast(number) && !IsNamed(segment, key, number))
             {
                 garbage.Add(key);
             }
@@ -89,7 +103,33 @@ internal sealed class GarbageCollector(
         return garbage;
     }
 
+    /// <summary>What the records no longer need to say: intents that ended, compacted segments whose files are gone, deletes that no segment lacks.</summary>
+    private async Task SettleAsync(
+        ChannelLease lease, CollectionRecord collection, VChannel channel, CatalogSnapshot snapshot, Func<long, bool> isPast, HashSet<SegmentId> filled, CancellationToken ct)
+    {
+        var segments = snapshot.SegmentsOf(collection.Id).Values.Where(s => s.Channel == channel).ToList();
+        // Files that were just deleted count still: a record outlives its last file by a round.
+        var done = segments.Where(s => !filled.Contains(s.Id) && (s.State == SegmentState.Compacting ? isPast(s.Id.Value) : IsSettled(s))).Select(s => s.Id).ToImmutableArray();
+        if (!done.IsEmpty)
+        {
+            await lease.CommitAsync(new ForgetSegments(channel, lease.Term, collection.Id, done), ct);
+        }
+
+        var live = segments.Where(s => s.State == SegmentState.Flushed && collection.Partitions.Any(p => p.Id == s.Partition && p.State != DdlState.Dropping)).ToList();
+        var checkpoint = snapshot.CheckpointOf(channel)?.Position ?? LogPosition.Beginning;
+        // Below the checkpoint every row is in a flushed segment, so whoever may lack a delete is among these (S7).
+        var applied = snapshot.DeleteFilesOf(channel).Values.Where(f => f.Until <= checkpoint && !live.Exists(s => CompactionPlanner.Concerns(f, s))).Select(f => f.Id).ToImmutableArray();
+        if (!applied.IsEmpty)
+        {
+            await lease.CommitAsync(new DiscardDeletes(channel, lease.Term, collection.Id, applied), ct);
+        }
+    }
+
+    private bool IsSettled(SegmentRecord segment) => (segment.State == SegmentState.Compacted || (segment.State == SegmentState.Dropped && !segment.CompactedFrom.IsEmpty))
+        && time.GetUtcNow().ToUnixTimeMilliseconds() - segment.CompactedAt.UnixMilliseconds >= options.Compaction.DropTolerance.TotalMilliseconds;
+
     // A manifest and its columns have one attempt; an index has its own.
-    private static bool IsNamed(SegmentRecord segment, string key, long number) =>
-        segment.Indexes.Any(i => i.Path == key) || (segment.ManifestPath.Length > 0 && !ObjectPaths.IsIndexFile(key) && ObjectPaths.ParseAttempt(segment.ManifestPath) == number);
+    private bool IsNamed(SegmentRecord segment, string key, long number) => segment.State is SegmentState.Flushed || (segment.State is SegmentState.Compacted && !IsSettled(segment))
+        ? segment.Indexes.Any(i => i.Path == key) || (segment.ManifestPath.Length > 0 && !ObjectPaths.IsIndexFile(key) && ObjectPaths.ParseAttempt(segment.ManifestPath) == number)
+        : false;
 }

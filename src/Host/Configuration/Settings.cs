@@ -16,7 +16,7 @@ internal sealed record EffectiveSetting(string Key, string Value, string Source)
 internal sealed class Settings
 {
     private const string EnvironmentPrefix = "MINIMILVUS__";
-    private static readonly string[] Sections = ["Minio", "Etcd", "Tariff", "Scrub", "Coordinator", "Proxy", "StreamingNode", "QueryNode", "DataNode", "Woodpecker"];
+    private static readonly string[] Sections = ["Minio", "Etcd", "Tariff", "Scrub", "Coordinator", "Proxy", "StreamingNode", "QueryNode", "DataNode", "DataCoord", "Common", "Woodpecker"];
 
     private readonly IConfigurationRoot _root;
     private readonly List<EffectiveSetting> _effective = [];

@@ -119,7 +119,7 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
         var streaming = new ChannelAppender(resolver, options.Proxy, _time, _stations, _logs);
         if (options.Has(Roles.Coordinator))
         {
-            _coordinatorRole = new CoordinatorRole(_meta, _objects, streaming, options.Coordinator, _time, _logs.CreateLogger<CoordinatorRole>());
+            _coordinatorRole = new CoordinatorRole(_meta, _objects, streaming, options.Coordinator with { Compaction = options.DataCoord, Retention = options.Common }, _time, _logs.CreateLogger<CoordinatorRole>());
             await _coordinatorRole.StartAsync(ct);
             (_coordinator, _assigner) = (_coordinatorRole, _coordinatorRole);
         }
@@ -158,7 +158,7 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
             var compute = _owned.Add(new ThreadComputePool("data", 1, isBackground: true));
             var channels = Enumerable.Range(0, options.Coordinator.PChannels).Select(i => new PChannel($"{options.Coordinator.PChannelPrefix}_{i}"));
             var dataNode = _owned.Add(new DataNodeRole(reader, _coordinator, _catalog, _objects, compute, new LogSealRequester(streaming), _time, _stations, _logs,
-                options.DataNode with { Address = address, PChannels = [.. channels] }));
+                options.DataNode with { Address = address, PChannels = [.. channels], Compaction = options.DataCoord, Retention = options.Common }));
             runner.Start("data node", dataNode.RunAsync);
         }
 

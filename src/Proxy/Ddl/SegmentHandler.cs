@@ -16,7 +16,7 @@ internal sealed class SegmentHandler(Catalogue catalogue, IQueryRouter router)
         var snapshot = await catalogue.FreshAsync(ct);
         var collection = Catalogue.Require(snapshot, database, name);
         var answer = new GetPersistentSegmentInfoResponse { Status = StatusMapper.Success() };
-        foreach (var segment in snapshot.SegmentsOf(collection.Id).Values.Where(s => s.State != SegmentState.Dropped))
+        foreach (var segment in snapshot.SegmentsOf(collection.Id).Values.Where(s => s.State is SegmentState.Growing or SegmentState.Flushed))
         {
             answer.Infos.Add(new PersistentSegmentInfo
             {

@@ -53,12 +53,6 @@ public sealed partial class MilvusGrpcService
 
     public override Task<WireStatus> LoadBalance(LoadBalanceRequest request, ServerCallContext context) => NotYet<WireStatus>();
 
-    public override Task<GetCompactionStateResponse> GetCompactionState(GetCompactionStateRequest request, ServerCallContext context) => NotYet<GetCompactionStateResponse>();
-
-    public override Task<ManualCompactionResponse> ManualCompaction(ManualCompactionRequest request, ServerCallContext context) => NotYet<ManualCompactionResponse>();
-
-    public override Task<GetCompactionPlansResponse> GetCompactionStateWithPlans(GetCompactionPlansRequest request, ServerCallContext context) => NotYet<GetCompactionPlansResponse>();
-
     public override Task<ImportResponse> Import(ImportRequest request, ServerCallContext context) => NotYet<ImportResponse>();
 
     public override Task<GetImportStateResponse> GetImportState(GetImportStateRequest request, ServerCallContext context) => NotYet<GetImportStateResponse>();

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Google.Protobuf;
 using Grpc.Core;
 using MiniMilvus.Contracts.Wire.Milvus;
+using MiniMilvus.Proxy.Compaction;
 using MiniMilvus.Proxy.Ddl;
 using MiniMilvus.Proxy.Delete;
 using MiniMilvus.Proxy.Flush;
@@ -29,7 +30,8 @@ internal sealed record ProxyHandlers(
     SearchHandler Searching,
     HybridSearchHandler HybridSearching,
     QueryHandler Querying,
-    FlushHandler Flushing);
+    FlushHandler Flushing,
+    CompactionHandler Compacting);
 
 /// <summary>
 /// The Milvus gRPC API. Each method names its database and hands on; what is common to all lies in <see cref="RpcGuard"/>. This file has the
@@ -70,6 +72,15 @@ public sealed partial class MilvusGrpcService : MilvusService.MilvusServiceBase
 
     public override Task<GetFlushAllStateResponse> GetFlushAllState(GetFlushAllStateRequest request, ServerCallContext context) =>
         Run(context, ct => _handlers.Flushing.AllStateAsync(Database(context, request.DbName), request, ct), status => new GetFlushAllStateResponse { Status = status });
+
+    public override Task<ManualCompactionResponse> ManualCompaction(ManualCompactionRequest request, ServerCallContext context) =>
+        Run(context, ct => _handlers.Compacting.CompactAsync(Database(context, request.DbName), request, ct), status => new ManualCompactionResponse { Status = status });
+
+    public override Task<GetCompactionStateResponse> GetCompactionState(GetCompactionStateRequest request, ServerCallContext context) =>
+        Run(context, ct => _handlers.Compacting.StateAsync(request, ct), status => new GetCompactionStateResponse { Status = status });
+
+    public override Task<GetCompactionPlansResponse> GetCompactionStateWithPlans(GetCompactionPlansRequest request, ServerCallContext context) =>
+        Run(context, ct => _handlers.Compacting.PlansAsync(request, ct), status => new GetCompactionPlansResponse { Status = status });
 
     /// <summary>Also on failure the IDs and the results are there: clients look into them before they look at the status.</summary>
     private static MutationResult FailedMutation(WireStatus status) => new() { Status = status, IDs = new() };

@@ -17,6 +17,8 @@ internal sealed class Shard(VChannel channel, Func<CollectionSchema> schema, Fun
     private readonly Lock _gate = new();
     private readonly HashSet<SegmentId> _settled = [];
     private readonly HashSet<PartitionId> _dropped = [];
+    private readonly Dictionary<SegmentId, LogPosition> _began = [];
+    private LogPosition _coveredUntil;
     private readonly DeleteBuffer _deletes = new();
     private volatile ShardSnapshot _snapshot = ShardSnapshot.Empty;
     private volatile Exception? _closed;
@@ -53,7 +55,7 @@ internal sealed class Shard(VChannel channel, Func<CollectionSchema> schema, Fun
 
         lock (_gate)
         {
-            return Skips(insert) ? 0 : insert.Rows.Bytes;
+            return Skips(insert, message.Position) ? 0 : insert.Rows.Bytes;
         }
     }
 
@@ -92,19 +94,33 @@ internal sealed class Shard(VChannel channel, Func<CollectionSchema> schema, Fun
         }
     }
 
+    /// <summary>Every row and delete below the checkpoint is in the sealed segments that are shown, and in delete files.</summary>
     public void CutDeletes(LogPosition checkpoint)
     {
         lock (_gate)
         {
             _deletes.CutBelow(checkpoint);
+            _coveredUntil = checkpoint;
+        }
+    }
+
+    /// <summary>Where the growing form of a segment begins in the log; null when there is none.</summary>
+    public LogPosition? BeganAt(SegmentId growing)
+    {
+        lock (_gate)
+        {
+            return _began.TryGetValue(growing, out var at) ? at : null;
         }
     }
 
     /// <summary>
-    /// Shows a sealed segment instead of its growing form, in the step that applies the last of its deletes (Q2, Q3).
+    /// Shows a sealed segment instead of its growing form, and of everything that it was compacted from, in the step that applies the last of its
+    /// deletes (Q2, Q3).
     /// </summary>
     /// <param name="appliedDeletes">How many of the buffered deletes the caller has applied already.</param>
-    public void Seal(SealedSegment segment, int appliedDeletes)
+    /// <param name="replaced">What it was compacted from.</param>
+    /// <param name="purgedUntil">Below this no read may use it (Q7).</param>
+    public void Seal(SealedSegment segment, int appliedDeletes, IReadOnlySet<SegmentId>? replaced = null, Timestamp purgedUntil = default)
     {
         lock (_gate)
         {
@@ -113,23 +129,21 @@ internal sealed class Shard(VChannel channel, Func<CollectionSchema> schema, Fun
                 ApplyTo(segment, delete);
             }
 
-            var shown = _snapshot;
-            var growing = shown.Growing.FirstOrDefault(g => g.Id == segment.Id);
-            _settled.Add(segment.Id);
             var isDropped = _dropped.Contains(segment.Partition);
-            _snapshot = new ShardSnapshot(
-                growing is null ? shown.Growing : shown.Growing.Remove(growing),
-                isDropped ? shown.Sealed : shown.Sealed.RemoveAll(s => s.Id == segment.Id).Add(segment));
-            Retire(growing);
+            Show(isDropped ? null : segment, segment.Id, replaced, purgedUntil);
             if (isDropped)
             {
                 segment.Drop();
             }
+        }
+    }
 
-            foreach (var replaced in shown.Sealed.Where(s => s.Id == segment.Id && s != segment))
-            {
-                replaced.Drop();
-            }
+    /// <summary>Takes everything that was compacted into a segment without rows out of every later snapshot.</summary>
+    public void Purge(SegmentId output, IReadOnlySet<SegmentId> replaced, Timestamp purgedUntil)
+    {
+        lock (_gate)
+        {
+            Show(null, output, replaced, purgedUntil);
         }
     }
 
@@ -173,20 +187,44 @@ internal sealed class Shard(VChannel channel, Func<CollectionSchema> schema, Fun
         }
     }
 
-    private bool Skips(InsertBody insert) => _settled.Contains(insert.Segment) || _dropped.Contains(insert.Partition);
+    // One snapshot goes, the next one stands: no read sees a row in both forms, or in neither.
+    private void Show(SealedSegment? segment, SegmentId id, IReadOnlySet<SegmentId>? replaced, Timestamp purgedUntil)
+    {
+        bool Goes(SegmentId other) => other == id || replaced?.Contains(other) == true;
+        var shown = _snapshot;
+        _settled.Add(id);
+        _settled.UnionWith(replaced ?? (IEnumerable<SegmentId>)[]);
+        var kept = shown.Sealed.RemoveAll(s => Goes(s.Id));
+        _snapshot = new ShardSnapshot(shown.Growing.RemoveAll(g => Goes(g.Id)), segment is null ? kept : kept.Add(segment))
+        {
+            Horizon = Timestamp.Later(shown.Horizon, purgedUntil),
+        };
+        foreach (var growing in shown.Growing.Where(g => Goes(g.Id)))
+        {
+            Retire(growing);
+        }
+
+        foreach (var gone in shown.Sealed.Where(s => Goes(s.Id) && s != segment))
+        {
+            gone.Drop();
+        }
+    }
+
+    // Below what is covered a segment that is not settled was compacted away and forgotten before this node came to read it.
+    private bool Skips(InsertBody insert, LogPosition position) => position < _coveredUntil || _settled.Contains(insert.Segment) || _dropped.Contains(insert.Partition);
 
     private void Insert(InsertBody insert, LogMessage message, long bytes)
     {
         GrowingSegment segment;
         lock (_gate)
         {
-            if (Skips(insert))
+            if (Skips(insert, message.Position))
             {
                 parts.Budget.Give(bytes);
                 return;
             }
 
-            segment = _snapshot.Growing.FirstOrDefault(g => g.Id == insert.Segment) ?? Open(insert);
+            segment = _snapshot.Growing.FirstOrDefault(g => g.Id == insert.Segment) ?? Open(insert, message.Position);
             segment.Append(insert.Rows, message.CommitTick, bytes);
         }
 
@@ -199,8 +237,9 @@ internal sealed class Shard(VChannel channel, Func<CollectionSchema> schema, Fun
         }
     }
 
-    private GrowingSegment Open(InsertBody insert)
+    private GrowingSegment Open(InsertBody insert, LogPosition position)
     {
+        _began[insert.Segment] = position;
         var segment = GrowingSegment.Create(insert.Segment, insert.Partition, schema(), metricOf, parts.Options);
         _snapshot = _snapshot with { Growing = _snapshot.Growing.Add(segment) };
         return segment;
@@ -226,7 +265,10 @@ internal sealed class Shard(VChannel channel, Func<CollectionSchema> schema, Fun
         var shown = _snapshot;
         var kept = new ShardSnapshot(
             shown.Growing.RemoveAll(g => byId(g.Id) || byPartition(g.Partition)),
-            shown.Sealed.RemoveAll(s => byId(s.Id) || byPartition(s.Partition)));
+            shown.Sealed.RemoveAll(s => byId(s.Id) || byPartition(s.Partition)))
+        {
+            Horizon = shown.Horizon,
+        };
         _snapshot = kept;
         foreach (var growing in shown.Growing.Except(kept.Growing))
         {
@@ -248,6 +290,7 @@ internal sealed class Shard(VChannel channel, Func<CollectionSchema> schema, Fun
             return;
         }
 
+        _began.Remove(growing.Id);
         growing.Release();
         parts.Metrics.AddGrowingRows(-growing.Rows);
         parts.Metrics.AddWaitingRows(-growing.TakeWaiting(int.MaxValue));

@@ -102,6 +102,9 @@ internal sealed class ShardRunner(
         var from = view.CheckpointOf(channel)?.Position ?? LogPosition.Beginning;
         // Before anything is read, so that the log is not truncated under us (S3).
         await positions.SetAsync(channel, from, ct);
+        // And now the newest: of what was forgotten before it could know of this reader, nothing may be read again (S8).
+        view = await catalog.RefreshAsync(ct);
+        from = view.CheckpointOf(channel)?.Position ?? from;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var handoff = new SegmentHandoff(channel, collection, shard, parts, time, logger);
         await handoff.LoadTargetAsync(view, total => _segmentsTotal = total, () => Interlocked.Increment(ref _segmentsLoaded), stop.Token);

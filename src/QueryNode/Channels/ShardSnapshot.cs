@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using MiniMilvus.Core.Time;
 using MiniMilvus.QueryNode.Growing;
 using MiniMilvus.QueryNode.Sealed;
 using MiniMilvus.QueryNode.Segments;
@@ -12,6 +13,9 @@ namespace MiniMilvus.QueryNode.Channels;
 internal sealed record ShardSnapshot(ImmutableArray<GrowingSegment> Growing, ImmutableArray<SealedSegment> Sealed)
 {
     public static readonly ShardSnapshot Empty = new([], []);
+
+    /// <summary>Rows deleted at or below this may be gone from the segments for good: no read below it may use them (Q7).</summary>
+    public Timestamp Horizon { get; init; }
 
     public IEnumerable<Segment> Segments => Sealed.CastArray<Segment>().Concat(Growing);
 }

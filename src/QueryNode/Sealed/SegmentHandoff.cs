@@ -5,6 +5,7 @@ using MiniMilvus.Core.Errors;
 using MiniMilvus.Core.Events;
 using MiniMilvus.QueryNode.Channels;
 using MiniMilvus.Storage.Catalog;
+using MiniMilvus.Storage.Compaction;
 
 namespace MiniMilvus.QueryNode.Sealed;
 
@@ -34,7 +35,7 @@ internal sealed class SegmentHandoff(VChannel channel, CollectionId collection, 
                 loaded();
             }
 
-            await parts.Loader.ApplyDeletesAsync(segments, view.DeleteFilesOf(channel).Values, ct);
+            await parts.Loader.ApplyDeletesAsync(segments, view.DeleteFilesOf(channel).Values.Where(f => flushed.Exists(s => CompactionPlanner.Concerns(f, s))), ct);
         }
         catch
         {
@@ -42,12 +43,18 @@ internal sealed class SegmentHandoff(VChannel channel, CollectionId collection, 
             throw;
         }
 
-        foreach (var segment in segments)
+        var lineage = new Lineage(view.SegmentsOf(collection));
+        foreach (var (segment, of) in segments.Zip(flushed))
         {
-            shard.Seal(segment, 0);
+            shard.Seal(segment, 0, lineage.AncestorsOf(of), of.PurgedUntil);
         }
 
-        ReleaseGone(view, record);
+        foreach (var empty in Outputs(view, record).Where(s => s.State == SegmentState.Dropped))
+        {
+            shard.Purge(empty.Id, lineage.AncestorsOf(empty), empty.PurgedUntil);
+        }
+
+        ReleaseGone(view, record, lineage);
     }
 
     /// <summary>Follows the catalogue until cancelled: hands off, swaps indexes in, releases, and cuts the delete buffer.</summary>
@@ -86,15 +93,24 @@ internal sealed class SegmentHandoff(VChannel channel, CollectionId collection, 
             return (true, true);
         }
 
-        ReleaseGone(view, record);
+        var lineage = new Lineage(view.SegmentsOf(collection));
+        ReleaseGone(view, record, lineage);
         var (hasRows, hasIndexes) = (true, true);
-        foreach (var segment in Flushed(view, record))
+        foreach (var segment in Flushed(view, record).Concat(Outputs(view, record).Where(s => s.State == SegmentState.Dropped)))
         {
             try
             {
                 if (!shard.IsSettled(segment.Id))
                 {
-                    hasIndexes &= await HandOffAsync(segment, record, view, delay, ct);
+                    if (!segment.CompactedFrom.IsEmpty && !CanReplace(segment, record, lineage, out var isLate))
+                    {
+                        // What it was compacted from goes on answering.
+                        hasIndexes &= !isLate;
+                        hasRows &= lineage.IsHeld(segment, shard.IsSettled);
+                        continue;
+                    }
+
+                    hasIndexes &= await HandOffAsync(segment, record, view, lineage, delay, ct);
                 }
                 else if (shard.Snapshot.Sealed.FirstOrDefault(s => s.Id == segment.Id) is { } present && present.TryHold())
                 {
@@ -103,23 +119,46 @@ internal sealed class SegmentHandoff(VChannel channel, CollectionId collection, 
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
-                // The growing form keeps answering, so nothing is missing: try again later.
+                // The growing form, or what it was compacted from, keeps answering, so nothing is missing: try again later.
                 Log.LoadFailed(logger, e, channel, segment.Id, delay);
-                hasRows = false;
+                hasIndexes = false;
+                hasRows &= !segment.CompactedFrom.IsEmpty && lineage.IsHeld(segment, shard.IsSettled);
             }
         }
 
         return (hasRows, hasIndexes);
     }
 
-    private async ValueTask<bool> HandOffAsync(SegmentRecord record, CollectionRecord collectionRecord, CatalogSnapshot view, TimeSpan delay, CancellationToken ct)
+    /// <summary>Whether an output can take the place of what it was compacted from: nothing that is read would be missed, and no index lost (Q7, Q2).</summary>
+    /// <param name="isLate">It can later, without a change of the catalogue.</param>
+    private bool CanReplace(SegmentRecord output, CollectionRecord record, Lineage lineage, out bool isLate)
     {
+        isLate = shard.SafeTime.Value < output.PurgedUntil;
+        if (isLate || output.State == SegmentState.Dropped)
+        {
+            return !isLate;
+        }
+
+        var ancestors = lineage.AncestorsOf(output);
+        var shown = shard.Snapshot.Sealed.Where(s => ancestors.Contains(s.Id)).ToList();
+        return !record.Indexes.Any(i => output.Indexes.All(has => has.IndexId != i.Id) && shown.Exists(s => s.HasIndex(i.Field, i.Id)));
+    }
+
+    private async ValueTask<bool> HandOffAsync(SegmentRecord record, CollectionRecord collectionRecord, CatalogSnapshot view, Lineage lineage, TimeSpan delay, CancellationToken ct)
+    {
+        if (record.State == SegmentState.Dropped)
+        {
+            shard.Purge(record.Id, lineage.AncestorsOf(record), record.PurgedUntil);
+            Log.HandedOff(logger, channel, record.Id, 0);
+            return true;
+        }
+
         var segment = await parts.Loader.LoadAsync(record, ct);
         bool hasIndexes;
         try
         {
             hasIndexes = await TryLoadIndexesAsync(segment, record, collectionRecord, delay, ct) is not null;
-            await parts.Loader.ApplyDeletesAsync([segment], view.DeleteFilesOf(channel).Values.Where(f => f.MaxTick >= record.MinTick), ct);
+            await parts.Loader.ApplyDeletesAsync([segment], view.DeleteFilesOf(channel).Values.Where(f => CompactionPlanner.Concerns(f, record)), ct);
             // Most of the buffer outside the lock, the rest in the step that shows the segment.
             var buffered = shard.DeletesFrom(0);
             foreach (var delete in buffered)
@@ -127,7 +166,7 @@ internal sealed class SegmentHandoff(VChannel channel, CollectionId collection, 
                 Shard.ApplyTo(segment, delete);
             }
 
-            shard.Seal(segment, buffered.Length);
+            shard.Seal(segment, buffered.Length, lineage.AncestorsOf(record), record.PurgedUntil);
         }
         catch
         {
@@ -179,21 +218,43 @@ internal sealed class SegmentHandoff(VChannel channel, CollectionId collection, 
     private IEnumerable<SegmentRecord> Flushed(CatalogSnapshot view, CollectionRecord record) =>
         view.SegmentsOf(collection).Values.Where(s => s.Channel == channel && s.State == SegmentState.Flushed && IsPresent(record, s.Partition));
 
+    private IEnumerable<SegmentRecord> Outputs(CatalogSnapshot view, CollectionRecord record) =>
+        view.SegmentsOf(collection).Values.Where(s => s.Channel == channel && Lineage.IsOutput(s) && IsPresent(record, s.Partition));
+
     private static bool IsPresent(CollectionRecord record, PartitionId partition) => record.Partitions.Any(p => p.Id == partition && p.State != DdlState.Dropping);
 
-    private void ReleaseGone(CatalogSnapshot view, CollectionRecord record)
+    /// <summary>Lets go what was dropped. What was compacted stays until its output takes its place; when the view cannot tell which that is, the shard starts over.</summary>
+    private void ReleaseGone(CatalogSnapshot view, CollectionRecord record, Lineage lineage)
     {
         var known = view.SegmentsOf(collection);
-        foreach (var dropped in known.Values.Where(s => s.Channel == channel && s.State == SegmentState.Dropped && !shard.IsSettled(s.Id)))
+        foreach (var dropped in known.Values.Where(s => s.Channel == channel && s.State == SegmentState.Dropped && s.CompactedFrom.IsEmpty && !shard.IsSettled(s.Id)))
         {
             shard.Release(dropped.Id);
             Log.Released(logger, channel, dropped.Id);
         }
 
-        foreach (var gone in shard.Snapshot.Sealed.Where(s => !known.TryGetValue(s.Id, out var r) || r.State != SegmentState.Flushed || !IsPresent(record, s.Partition)))
+        var replaced = Outputs(view, record).SelectMany(lineage.AncestorsOf).ToHashSet();
+        foreach (var segment in shard.Snapshot.Sealed.Where(s => !known.TryGetValue(s.Id, out var r) || r.State != SegmentState.Flushed || !IsPresent(record, s.Partition)))
         {
-            shard.Release(gone.Id);
-            Log.Released(logger, channel, gone.Id);
+            if (!IsPresent(record, segment.Partition) || (known.TryGetValue(segment.Id, out var now) && now.State == SegmentState.Dropped))
+            {
+                shard.Release(segment.Id);
+                Log.Released(logger, channel, segment.Id);
+            }
+            else if (!replaced.Contains(segment.Id))
+            {
+                throw MiniMilvusException.Unavailable($"{channel}: segment {segment.Id} was compacted, and what has its rows now is not known any more");
+            }
+        }
+
+        var checkpoint = view.CheckpointOf(channel)?.Position ?? LogPosition.Beginning;
+        foreach (var growing in shard.Snapshot.Growing.Where(g => !replaced.Contains(g.Id) && IsPresent(record, g.Partition)))
+        {
+            // All rows below a checkpoint are in flushed segments: one without a record was flushed, compacted and forgotten since.
+            if (known.TryGetValue(growing.Id, out var now) ? now.State == SegmentState.Compacted : shard.BeganAt(growing.Id) < checkpoint)
+            {
+                throw MiniMilvusException.Unavailable($"{channel}: segment {growing.Id} was flushed and compacted, and what has its rows now is not known any more");
+            }
         }
     }
 }

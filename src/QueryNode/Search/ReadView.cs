@@ -17,15 +17,18 @@ internal sealed class ReadView : IDisposable
 {
     private readonly HoldCount _jobs;
 
-    private ReadView(ImmutableArray<Segment> held, Timestamp at, CollectionSchema schema, FilterExpression? filter)
+    private ReadView(ImmutableArray<Segment> held, Timestamp at, Timestamp horizon, CollectionSchema schema, FilterExpression? filter)
     {
-        (Segments, At, Schema, Filter) = (held, at, schema, filter);
+        (Segments, At, Horizon, Schema, Filter) = (held, at, horizon, schema, filter);
         _jobs = new HoldCount(() => DropAll(held));
     }
 
     public ImmutableArray<Segment> Segments { get; }
 
     public Timestamp At { get; }
+
+    /// <summary>Below this the segments may lack rows that were there still (Q7): a read at an earlier <see cref="At"/> must not use the view.</summary>
+    public Timestamp Horizon { get; }
 
     public CollectionSchema Schema { get; }
 
@@ -35,11 +38,13 @@ internal sealed class ReadView : IDisposable
     {
         var parsed = FilterExpression.Parse(filter, schema);
         var held = ImmutableArray.CreateBuilder<Segment>();
+        var horizon = Timestamp.Zero;
         try
         {
             foreach (var shard in shards)
             {
-                Hold(shard, s => (partitions.IsDefaultOrEmpty || partitions.Contains(s.Partition)) && !(ignoreGrowing && s.IsGrowing), held);
+                var below = Hold(shard, s => (partitions.IsDefaultOrEmpty || partitions.Contains(s.Partition)) && !(ignoreGrowing && s.IsGrowing), held);
+                horizon = Timestamp.Later(horizon, below);
             }
         }
         catch
@@ -48,7 +53,7 @@ internal sealed class ReadView : IDisposable
             throw;
         }
 
-        return new ReadView(held.ToImmutable(), at, schema, parsed);
+        return new ReadView(held.ToImmutable(), at, horizon, schema, parsed);
     }
 
     /// <summary>Runs a part of the read on a pool. It holds the segments itself: the caller may have given up when it comes to run.</summary>
@@ -79,13 +84,14 @@ internal sealed class ReadView : IDisposable
     public void Dispose() => _jobs.Drop();
 
     // A segment that was let go between the look at the snapshot and the hold is in no newer snapshot.
-    private static void Hold(Shard shard, Func<Segment, bool> isRead, ImmutableArray<Segment>.Builder held)
+    private static Timestamp Hold(Shard shard, Func<Segment, bool> isRead, ImmutableArray<Segment>.Builder held)
     {
         var before = held.Count;
         while (true)
         {
             var missed = false;
-            foreach (var segment in shard.Take().Segments.Where(isRead))
+            var snapshot = shard.Take();
+            foreach (var segment in snapshot.Segments.Where(isRead))
             {
                 if (!segment.TryHold())
                 {
@@ -98,7 +104,7 @@ internal sealed class ReadView : IDisposable
 
             if (!missed)
             {
-                return;
+                return snapshot.Horizon;
             }
 
             DropAll(held.Skip(before));

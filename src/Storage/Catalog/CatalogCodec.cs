@@ -21,6 +21,8 @@ public static class CatalogCodec
 
     public static ReadOnlyMemory<byte> Encode(DeleteFileRecord record) => JsonSerializer.SerializeToUtf8Bytes(record, CatalogJson.Default.DeleteFileRecord);
 
+    public static ReadOnlyMemory<byte> Encode(CompactionRecord record) => JsonSerializer.SerializeToUtf8Bytes(record, CatalogJson.Default.CompactionRecord);
+
     public static ReadOnlyMemory<byte> Encode(ChannelCheckpoint record) => JsonSerializer.SerializeToUtf8Bytes(record, CatalogJson.Default.ChannelCheckpoint);
 
     public static ReadOnlyMemory<byte> Encode(ChannelAssignment record) => JsonSerializer.SerializeToUtf8Bytes(record, CatalogJson.Default.ChannelAssignment);
@@ -40,6 +42,8 @@ public static class CatalogCodec
     public static SegmentRecord Segment(MetaEntry entry) => Decode(entry, CatalogJson.Default.SegmentRecord);
 
     public static DeleteFileRecord DeleteFile(MetaEntry entry) => Decode(entry, CatalogJson.Default.DeleteFileRecord);
+
+    public static CompactionRecord Compaction(MetaEntry entry) => Decode(entry, CatalogJson.Default.CompactionRecord);
 
     public static ChannelCheckpoint Checkpoint(MetaEntry entry) => Decode(entry, CatalogJson.Default.ChannelCheckpoint);
 

@@ -15,6 +15,7 @@ public enum CatalogKeyKind
     Alias,
     Segment,
     DeleteFile,
+    Compaction,
     Checkpoint,
     Assignment,
     Session,
@@ -32,6 +33,7 @@ public static class CatalogKeys
     public const string AliasPrefix = "catalog/alias/";
     public const string SegmentPrefix = "segments/";
     public const string DeletePrefix = "deletes/";
+    public const string CompactionPrefix = "compactions/";
     public const string CheckpointPrefix = "checkpoints/";
     public const string AssignmentPrefix = "assignments/";
     public const string SessionPrefix = "sessions/";
@@ -72,6 +74,11 @@ public static class CatalogKeys
 
     public static string DeleteFiles(CollectionId collection, VChannel channel) => $"{DeletePrefix}{Number(collection.Value)}/{Part(channel.Name)}/";
 
+    /// <summary>compactions/{collection}/{id} → <see cref="Core.Catalog.CompactionRecord"/>.</summary>
+    public static string Compaction(CollectionId collection, long id) => Compactions(collection) + Number(id);
+
+    public static string Compactions(CollectionId collection) => $"{CompactionPrefix}{Number(collection.Value)}/";
+
     /// <summary>checkpoints/{vchannel} → <see cref="Core.Catalog.ChannelCheckpoint"/>.</summary>
     public static string Checkpoint(VChannel channel) => CheckpointPrefix + Part(channel.Name);
 
@@ -98,6 +105,7 @@ public static class CatalogKeys
         _ when Starts(key, AliasPrefix) => CatalogKeyKind.Alias,
         _ when Starts(key, SegmentPrefix) => CatalogKeyKind.Segment,
         _ when Starts(key, DeletePrefix) => CatalogKeyKind.DeleteFile,
+        _ when Starts(key, CompactionPrefix) => CatalogKeyKind.Compaction,
         _ when Starts(key, CheckpointPrefix) => CatalogKeyKind.Checkpoint,
         _ when Starts(key, AssignmentPrefix) => CatalogKeyKind.Assignment,
         _ when Starts(key, SessionPrefix) => CatalogKeyKind.Session,

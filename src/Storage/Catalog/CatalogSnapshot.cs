@@ -36,6 +36,9 @@ public sealed record CatalogSnapshot
 
     public ImmutableDictionary<(string Database, string Alias), AliasRecord> Aliases { get; private init; } = ImmutableDictionary<(string, string), AliasRecord>.Empty;
 
+    /// <summary>Compactions that were asked for, by id.</summary>
+    public ImmutableSortedDictionary<long, CompactionRecord> Compactions { get; private init; } = ImmutableSortedDictionary<long, CompactionRecord>.Empty;
+
     private ImmutableDictionary<VChannel, CollectionId> Channels { get; init; } = ImmutableDictionary<VChannel, CollectionId>.Empty;
 
     private ImmutableDictionary<CollectionId, ImmutableSortedDictionary<SegmentId, SegmentRecord>> Segments { get; init; } =
@@ -120,6 +123,9 @@ public sealed record CatalogSnapshot
             case CatalogKeyKind.DeleteFile:
                 var file = CatalogCodec.DeleteFile(entry);
                 return this with { Deletes = Deletes.SetItem(file.Channel, DeleteFilesOf(file.Channel).SetItem(file.Id, file)) };
+            case CatalogKeyKind.Compaction:
+                var compaction = CatalogCodec.Compaction(entry);
+                return this with { Compactions = Compactions.SetItem(compaction.Id, compaction) };
             case CatalogKeyKind.Checkpoint:
                 var checkpoint = CatalogCodec.Checkpoint(entry);
                 return this with { Checkpoints = Checkpoints.SetItem(checkpoint.Channel, checkpoint) };
@@ -155,6 +161,8 @@ public sealed record CatalogSnapshot
                 var channel = new VChannel(CatalogKeys.PartAt(key, 2));
                 var files = DeleteFilesOf(channel).Remove(CatalogKeys.NumberAt(key, 3));
                 return this with { Deletes = files.IsEmpty ? Deletes.Remove(channel) : Deletes.SetItem(channel, files) };
+            case CatalogKeyKind.Compaction:
+                return this with { Compactions = Compactions.Remove(CatalogKeys.NumberAt(key, 2)) };
             case CatalogKeyKind.Checkpoint:
                 return this with { Checkpoints = Checkpoints.Remove(new VChannel(CatalogKeys.LastPart(key))) };
             case CatalogKeyKind.Assignment:

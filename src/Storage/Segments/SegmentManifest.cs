@@ -11,6 +11,9 @@ namespace MiniMilvus.Storage.Segments;
 /// <summary>One column file of a segment. <see cref="Checksum"/> is the CRC32C of the whole object.</summary>
 public sealed record SegmentFile(FieldId Field, DataType Type, string Path, long Bytes, uint Checksum);
 
+/// <summary>How a compaction's output came to be: as in its catalogue record.</summary>
+public sealed record CompactionTrace(ImmutableArray<SegmentId> From, LogPosition DeletesUntil, Timestamp PurgedUntil);
+
 /// <summary>
 /// What a sealed segment consists of; written last, so that whoever sees it sees all (docs/formats/segment.md). Named by the attempt that wrote it;
 /// the catalogue's record names the one that counts.
@@ -36,6 +39,9 @@ public sealed record SegmentManifest
     public required LogPosition Start { get; init; }
     public required LogPosition End { get; init; }
     public required ImmutableArray<SegmentFile> Files { get; init; }
+    /// <summary>Of a compaction's output only: whose rows it has, which deletes are applied in it, and below which tick it must not be read (S8, Q7).</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public CompactionTrace? Compaction { get; init; }
 
     [JsonIgnore]
     public long Bytes => Files.Sum(f => f.Bytes);

@@ -24,22 +24,35 @@ public static class SegmentWriter
     /// <param name="rows">The user's fields (dynamic field included), without the tick column.</param>
     /// <param name="ticks">The commit tick of each row.</param>
     /// <returns>The manifest and its path.</returns>
+    public static ValueTask<(SegmentManifest Manifest, string Path)> WriteAsync(
+        IObjectStore store, SegmentOrigin origin, RowBatch rows, ReadOnlyMemory<long> ticks, CancellationToken ct) =>
+        WriteAsync(store, origin, rows.PrimaryKeyColumn.Field, [.. rows.Columns.Select(c => c.Field)], (field, _) => ValueTask.FromResult(rows.Find(field)!), ticks, null, ct);
+
+    /// <summary>The same, one column after the other, so that not all of them are in memory at a time.</summary>
+    /// <param name="column">Makes the column of a field; it is asked for once each, in order, and let go before the next.</param>
     public static async ValueTask<(SegmentManifest Manifest, string Path)> WriteAsync(
-        IObjectStore store, SegmentOrigin origin, RowBatch rows, ReadOnlyMemory<long> ticks, CancellationToken ct)
+        IObjectStore store, SegmentOrigin origin, FieldId primaryKey, ImmutableArray<FieldId> fields, Func<FieldId, CancellationToken, ValueTask<Column>> column,
+        ReadOnlyMemory<long> ticks, CompactionTrace? trace, CancellationToken ct)
     {
-        if (rows.Count == 0 || ticks.Length != rows.Count || rows.Find(FieldId.Timestamp) is not null)
+        if (ticks.Length == 0 || fields.Contains(FieldId.Timestamp))
         {
-            throw MiniMilvusException.Internal($"segment {origin.Segment}: expected at least one row with one tick each, found {rows.Count} rows and {ticks.Length} ticks");
+            throw MiniMilvusException.Internal($"segment {origin.Segment}: expected at least one row, with its tick beside its fields, found {ticks.Length} ticks and fields {string.Join(", ", fields)}");
         }
 
         var (min, max) = Bounds(ticks.Span);
-        var tickColumn = new ScalarColumn<long>(FieldId.Timestamp, DataType.Int64, ticks);
-        var files = ImmutableArray.CreateBuilder<SegmentFile>(rows.Columns.Length + 1);
-        foreach (var column in rows.Columns.Append(tickColumn))
+        var files = ImmutableArray.CreateBuilder<SegmentFile>(fields.Length + 1);
+        foreach (var field in fields)
         {
-            files.Add(await UploadAsync(store, origin, column, ct));
+            var values = await column(field, ct);
+            if (values.Count != ticks.Length)
+            {
+                throw MiniMilvusException.Internal($"segment {origin.Segment}: expected one tick for each row, found {values.Count} rows of field {field} and {ticks.Length} ticks");
+            }
+
+            files.Add(await UploadAsync(store, origin, values, ct));
         }
 
+        files.Add(await UploadAsync(store, origin, new ScalarColumn<long>(FieldId.Timestamp, DataType.Int64, ticks), ct));
         var manifest = new SegmentManifest
         {
             Segment = origin.Segment,
@@ -49,13 +62,14 @@ public static class SegmentWriter
             Attempt = origin.Attempt,
             Term = origin.Term,
             SchemaVersion = origin.SchemaVersion,
-            PrimaryKey = rows.PrimaryKeyColumn.Field,
-            Rows = rows.Count,
+            PrimaryKey = primaryKey,
+            Rows = ticks.Length,
             MinTick = min,
             MaxTick = max,
             Start = origin.Start,
             End = origin.End,
             Files = files.MoveToImmutable(),
+            Compaction = trace,
         };
         var path = ObjectPaths.Manifest(origin.Collection, origin.Partition, origin.Segment, origin.Attempt);
         await store.PutAsync(path, new ReadOnlySequence<byte>(manifest.Encode()), PutCondition.Always, ct);

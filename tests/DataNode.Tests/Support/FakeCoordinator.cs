@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using MiniMilvus.Coordinator.Segments;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Catalog;
 using MiniMilvus.Core.Errors;
@@ -13,6 +15,7 @@ internal sealed class FakeCoordinator(IMetaStore meta) : ICoordinator
     private readonly Lock _lock = new();
     private readonly Dictionary<PChannel, long> _terms = [];
     private readonly Core.Concurrency.AsyncGate _gate = new();
+    private readonly CompactionCatalog _compactions = new(meta, new TermFence(meta), NullLogger.Instance);
     private long _id = 1000;
 
     /// <summary>Every commit that changed something, in order.</summary>
@@ -39,6 +42,11 @@ internal sealed class FakeCoordinator(IMetaStore meta) : ICoordinator
             AdvanceCheckpoint c => await ChangeAsync(CatalogKeys.Checkpoint(c.Channel), e => e is null || Forward(CatalogCodec.Checkpoint(e), c)
                 ? CatalogCodec.Encode(new ChannelCheckpoint(c.Channel, c.Position, c.Tick, c.Term)) : (ReadOnlyMemory<byte>?)null),
             ConfirmTerm => false,
+            BeginCompaction c => await DoneAsync(_compactions.BeginAsync(c, ct)),
+            CommitCompaction c => await DoneAsync(_compactions.CommitAsync(c, ct)),
+            EndCompactionPlan c => await DoneAsync(_compactions.EndPlanAsync(c, ct)),
+            ForgetSegments c => await DoneAsync(_compactions.ForgetAsync(c, ct)),
+            DiscardDeletes c => await DoneAsync(_compactions.DiscardDeletesAsync(c, ct)),
             _ => throw MiniMilvusException.Internal($"{commit}"),
         };
         if (changed)
@@ -56,12 +64,17 @@ internal sealed class FakeCoordinator(IMetaStore meta) : ICoordinator
         return AllocateIdAsync(1);
     }
 
-    public ValueTask<Term> AcquireDataChannelAsync(long nodeId, PChannel channel, CancellationToken ct)
+    public async ValueTask<Term> AcquireDataChannelAsync(long nodeId, PChannel channel, CancellationToken ct)
     {
+        using var turn = await _gate.EnterAsync(ct);
+        long term;
         lock (_lock)
         {
-            return new(new Term(_terms[channel] = _terms.GetValueOrDefault(channel) + 1));
+            term = _terms[channel] = _terms.GetValueOrDefault(channel) + 1;
         }
+
+        await PutAsync(CatalogKeys.Term("data", channel.Name), CatalogCodec.Encode(term));
+        return new Term(term);
     }
 
     public ValueTask ReportReaderPositionAsync(long nodeId, PChannel channel, LogPosition position, CancellationToken ct) => default;
@@ -85,6 +98,12 @@ internal sealed class FakeCoordinator(IMetaStore meta) : ICoordinator
             _id += count;
             return new(_id - count);
         }
+    }
+
+    private static async ValueTask<bool> DoneAsync(ValueTask step)
+    {
+        await step;
+        return true;
     }
 
     private static bool Forward(ChannelCheckpoint old, AdvanceCheckpoint next)

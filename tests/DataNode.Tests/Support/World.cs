@@ -67,7 +67,7 @@ internal sealed class World : IAsyncDisposable, IComputePool, ISealRequester, IS
             Schema = Schema,
             State = DdlState.Created,
             Channels = [shard],
-            Partitions = [],
+            Partitions = [new PartitionRecord(new PartitionId(1), "_default", DdlState.Created, Timestamp.Zero)],
             Indexes = [.. indexes],
             CreatedAt = Timestamp.Zero,
             UpdatedAt = Timestamp.Zero,

@@ -24,8 +24,11 @@ internal sealed record SeedSize
 /// <summary>What a run did.</summary>
 internal sealed record SeedReport(int Seed, ulong Trace, long Steps, TimeSpan Simulated, long Operations, long Succeeded, int Faults, int Lives, IReadOnlyList<string> Violations, IReadOnlyList<string> Tail)
 {
+    /// <summary>How often segments became another (S8).</summary>
+    public long Compactions { get; init; }
+
     public override string ToString() =>
-        $"seed {Seed}: {Operations} operations ({Succeeded} ok), {Faults} faults, {Lives} lives, {Steps} steps, {Simulated.TotalSeconds:0.0} s simulated, trace {Trace:x16}";
+        $"seed {Seed}: {Operations} operations ({Succeeded} ok), {Faults} faults, {Lives} lives, {Compactions} compactions, {Steps} steps, {Simulated.TotalSeconds:0.0} s simulated, trace {Trace:x16}";
 }
 
 /// <summary>
@@ -73,7 +76,10 @@ internal sealed class SeedRun
         }
 
         return new SeedReport(seed, world.Scheduler.Trace, world.Scheduler.Steps, TimeSpan.FromTicks(world.Scheduler.Now),
-            run._clients.Sum(c => c.Operations), run._clients.Sum(c => c.Succeeded), faults.Struck, world.Generation, violations.Found, [.. world.Log.Lines]);
+            run._clients.Sum(c => c.Operations), run._clients.Sum(c => c.Succeeded), faults.Struck, world.Generation, violations.Found, [.. world.Log.Lines])
+        {
+            Compactions = world.Stations.Counts.GetValueOrDefault(Core.Events.Station.SegmentCompacted),
+        };
     }
 
     private async Task StoryAsync(SeededFaults faults)
@@ -160,6 +166,9 @@ internal sealed class SeedRun
                         await client.WriteAsync(model, "delete", [.. deleted.Select(k => (k, (long?)null))]);
                     }
 
+                    break;
+                case 12 when random.Next(3) == 0:
+                    await client.CompactAsync(model);
                     break;
                 case 12:
                     await client.FlushAsync(model);

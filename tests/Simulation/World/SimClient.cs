@@ -147,6 +147,13 @@ internal sealed class SimClient(SimWorld world, Random random, string name)
         return (await CallAsync(cluster, "flush", true, (service, call) => service.Flush(new FlushRequest { CollectionNames = { model.Name } }.Sent(), call), m => m.Status)).IsOk;
     }
 
+    /// <summary>Asks for a compaction, as a user may at any time.</summary>
+    public async Task<bool> CompactAsync(CollectionModel model)
+    {
+        var cluster = await world.ClusterAsync();
+        return (await CallAsync(cluster, "compact", true, (service, call) => service.ManualCompaction(new ManualCompactionRequest { CollectionName = model.Name }.Sent(), call), m => m.Status)).IsOk;
+    }
+
     /// <summary>Repeats a command that may be repeated until it is done: through failures and lives of the server.</summary>
     public async Task UntilOkAsync(string rpc, Func<MilvusGrpcService, ServerCallContext, Task<Status>> call)
     {

@@ -5,6 +5,7 @@ using MiniMilvus.DataNode;
 using MiniMilvus.Index.Hnsw;
 using MiniMilvus.Proxy;
 using MiniMilvus.QueryNode;
+using MiniMilvus.Storage.Compaction;
 using MiniMilvus.Storage.Meta;
 using MiniMilvus.StreamingNode;
 using MiniMilvus.Woodpecker;
@@ -23,7 +24,10 @@ internal sealed record SimOptions
         RetentionTime = TimeSpan.FromSeconds(1), CollectionRetryInterval = TimeSpan.FromSeconds(1), ReaderLeaseTime = TimeSpan.FromSeconds(2),
     };
 
-    public CoordinatorOptions Coordinator { get; init; } = new() { PChannels = 2, PChannelPrefix = "p", IdWindow = 1000, TimestampWindow = TimeSpan.FromSeconds(3) };
+    public CoordinatorOptions Coordinator { get; init; } = new()
+    {
+        Compaction = Compacting, Retention = Retaining, PChannels = 2, PChannelPrefix = "p", IdWindow = 1000, TimestampWindow = TimeSpan.FromSeconds(3),
+    };
 
     public StreamingNodeOptions StreamingNode { get; init; } = new()
     {
@@ -39,9 +43,17 @@ internal sealed record SimOptions
     {
         SealAgeMax = TimeSpan.FromSeconds(15), SealRequestInterval = TimeSpan.FromSeconds(3), SealBacklogBytes = 64 * 1024, DeleteCountMax = 20, DeleteAgeMax = TimeSpan.FromSeconds(5),
         CheckpointInterval = TimeSpan.FromMilliseconds(500), IdleCheckpointInterval = TimeSpan.FromSeconds(2), RetryDelayMax = TimeSpan.FromSeconds(2),
+        GarbageInterval = TimeSpan.FromSeconds(4), Compaction = Compacting, Retention = Retaining,
     };
 
     public ProxyOptions Proxy { get; init; } = new() { MessageBytesMax = 700 };
+
+    private static CompactionOptions Compacting { get; } = new()
+    {
+        TriggerInterval = TimeSpan.FromSeconds(2), SegmentsMin = 2, SegmentRowsMax = 120, DeletedShare = 0.1, DropTolerance = TimeSpan.FromSeconds(2),
+    };
+
+    private static RetentionOptions Retaining { get; } = new() { RetentionDuration = TimeSpan.FromMilliseconds(500) };
 
     public ImmutableArray<PChannel> PChannels => [.. Enumerable.Range(0, Coordinator.PChannels).Select(i => new PChannel($"{Coordinator.PChannelPrefix}_{i}"))];
 }
