@@ -5,10 +5,11 @@ using MiniMilvus.Benchmarks.Ingest;
 using MiniMilvus.Benchmarks.Measuring;
 using MiniMilvus.Benchmarks.Search;
 using MiniMilvus.Benchmarks.Ticks;
+using MiniMilvus.Benchmarks.VectorPeers;
 using MiniMilvus.Benchmarks.Wal;
 using MiniMilvus.Storage.Objects;
 
-// dotnet run -c Release --project benchmarks -- ingest|search|freshness|ticks|index [rows]|wal [throughput|callers|latency|reading|logs|s3|peers] [--peers] [--peer kafka=HOST:PORT] [--peer pulsar=HOST:PORT] [--json]
+// dotnet run -c Release --project benchmarks -- ingest|search|freshness|ticks|index [rows]|vectors [rows]|wal [throughput|callers|latency|reading|logs|s3|peers] [--peers] [--peer kafka=HOST:PORT] [--peer pulsar=HOST:PORT] [--json]
 //   --per1000Puts 0.005 --per1000Gets 0.0004: the tariff of the part s3
 var report = new Report(args.Contains("--json"));
 try
@@ -20,9 +21,10 @@ try
         case "freshness": await FreshnessBenchmark.RunAsync(report); break;
         case "ticks": await TicksBenchmark.RunAsync(report); break;
         case "index": IndexBenchmark.Run(report, int.Parse(args.Skip(1).FirstOrDefault(a => a[0] != '-') ?? "100000", CultureInfo.InvariantCulture)); break;
+        case "vectors": await VectorPeersBenchmark.RunAsync(report, int.Parse(args.Skip(1).FirstOrDefault(a => a[0] != '-') ?? "100000", CultureInfo.InvariantCulture)); break;
         case "wal": await WalBenchmark.RunAsync(report, WalPart(args), args.Contains("--peers"), Values(args, "--peer"), Tariff(args)); break;
         default:
-            Console.Error.WriteLine($"expected one of ingest, search, freshness, ticks, index, wal; found '{args.FirstOrDefault()}'");
+            Console.Error.WriteLine($"expected one of ingest, search, freshness, ticks, index, vectors, wal; found '{args.FirstOrDefault()}'");
             return 2;
     }
 }
