@@ -20,7 +20,7 @@ try
         case "search": await SearchBenchmark.RunAsync(report); break;
         case "freshness": await FreshnessBenchmark.RunAsync(report); break;
         case "ticks": await TicksBenchmark.RunAsync(report); break;
-        case "index": IndexBenchmark.Run(report, int.Parse(args.Skip(1).FirstOrDefault(a => a[0] != '-') ?? "100000", CultureInfo.InvariantCulture)); break;
+        case "index": await IndexBenchmark.RunAsync(report, int.Parse(args.Skip(1).FirstOrDefault(a => a[0] != '-') ?? "100000", CultureInfo.InvariantCulture)); break;
         case "vectors": await VectorPeersBenchmark.RunAsync(report, int.Parse(args.Skip(1).FirstOrDefault(a => a[0] != '-') ?? "100000", CultureInfo.InvariantCulture)); break;
         case "wal": await WalBenchmark.RunAsync(report, WalPart(args), args.Contains("--peers"), Values(args, "--peer"), Tariff(args)); break;
         default:

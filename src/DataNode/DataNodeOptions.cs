@@ -41,6 +41,9 @@ public sealed record DataNodeOptions
     /// <summary>Indexes built at the same time.</summary>
     public int IndexConcurrency { get; init; } = 1;
 
+    /// <summary>Parts of one index's build that are queued on the compute pool at the same time. The index does not depend on it.</summary>
+    public int IndexThreads { get; init; } = Environment.ProcessorCount;
+
     /// <summary>A shard's deletes become a file at this many keys …</summary>
     public int DeleteCountMax { get; init; } = 100_000;
 
@@ -80,6 +83,7 @@ public sealed record DataNodeOptions
         Positive(SealBacklogBytes, nameof(SealBacklogBytes));
         Positive(FlushConcurrency, nameof(FlushConcurrency));
         Positive(IndexConcurrency, nameof(IndexConcurrency));
+        Positive(IndexThreads, nameof(IndexThreads));
         Positive(DeleteCountMax, nameof(DeleteCountMax));
         Positive(DeleteBytesMax, nameof(DeleteBytesMax));
         Positive(RetryDelayMin.Ticks, nameof(RetryDelayMin));

@@ -52,7 +52,7 @@ public sealed class DataNodeRole : IDisposable
         var flusher = new SegmentFlusher(files, compute, replay, _live, _budget, slots, time, stations, _metrics, _log);
         var deletes = new DeleteFlusher(files, compute, _live, time, _metrics, _log);
         _context = new NodeContext(logReader, catalog, flusher, deletes, seals, _budget, _retry, time, stations, _metrics, _log, options);
-        _indexBuild = new IndexBuildJob(catalog, files, compute, _live, time, stations, _metrics, _log);
+        _indexBuild = new IndexBuildJob(catalog, files, compute, _live, time, stations, _metrics, _log, options);
         _compute = compute;
         _gate = new LoadGate(_budget, options, time);
         _compaction = new CompactionJob(files, compute, _live, _gate, time, stations, _metrics, _log);

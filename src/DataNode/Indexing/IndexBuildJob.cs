@@ -17,7 +17,7 @@ using MiniMilvus.Storage.Segments;
 namespace MiniMilvus.DataNode.Indexing;
 
 /// <summary>Station 17: reads a flushed segment's vectors, builds the graph on the compute pool, stores it as a checksummed index file, and commits that.</summary>
-internal sealed class IndexBuildJob(CatalogView catalog, IObjectStore objects, IComputePool compute, LiveAttempts live, TimeProvider time, IStationSink stations, Metrics metrics, ILogger log)
+internal sealed class IndexBuildJob(CatalogView catalog, IObjectStore objects, IComputePool compute, LiveAttempts live, TimeProvider time, IStationSink stations, Metrics metrics, ILogger log, DataNodeOptions options)
 {
     /// <summary>Returns when the index is committed, or when the catalogue no longer wants it.</summary>
     public async Task BuildAsync(MissingIndex missing, CancellationToken ct)
@@ -31,7 +31,7 @@ internal sealed class IndexBuildJob(CatalogView catalog, IObjectStore objects, I
             byte[] graph;
             try
             {
-                graph = await compute.RunAsync(() => Build(vectors, index.Metric, IndexPlan.Of(owner.Schema, index), ct), ct);
+                graph = await BuildAsync(vectors, index.Metric, IndexPlan.Of(owner.Schema, index), ct);
             }
             finally
             {
@@ -67,9 +67,10 @@ internal sealed class IndexBuildJob(CatalogView catalog, IObjectStore objects, I
         }
     }
 
-    private static byte[] Build(FloatVectorColumn vectors, MetricType metric, IndexPlan plan, CancellationToken ct)
+    private async Task<byte[]> BuildAsync(FloatVectorColumn vectors, MetricType metric, IndexPlan plan, CancellationToken ct)
     {
         var source = new ContiguousVectors(new VectorSpace(metric, vectors.Dim), vectors.Values);
-        return HnswGraph.Build(source, plan.Options, ct).Seal(plan.IsQuantized);
+        var graph = await HnswGraph.BuildAsync(source, plan.Options, compute, options.IndexThreads, ct);
+        return await compute.RunAsync(() => graph.Seal(plan.IsQuantized), ct);
     }
 }

@@ -155,7 +155,7 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
 
         if (options.Has(Roles.DataNode))
         {
-            var compute = _owned.Add(new ThreadComputePool("data", 1, isBackground: true));
+            var compute = _owned.Add(new ThreadComputePool("data", Environment.ProcessorCount, isBackground: true));
             var channels = Enumerable.Range(0, options.Coordinator.PChannels).Select(i => new PChannel($"{options.Coordinator.PChannelPrefix}_{i}"));
             var dataNode = _owned.Add(new DataNodeRole(reader, _coordinator, _catalog, _objects, compute, new LogSealRequester(streaming), _time, _stations, _logs,
                 options.DataNode with { Address = address, PChannels = [.. channels], Compaction = options.DataCoord, Retention = options.Common }));

@@ -119,13 +119,13 @@ public sealed partial class HnswGraph : VectorIndex
         }
 
         _inserter ??= new HnswInserter(_links, Options.EfConstruction, _entry);
-        HnswScratch scratch = _inserter.Prepare(dimension);
-        Source.Space.Prepare(Source.Row(row), scratch.Query);
+        float[] query = _inserter.Prepare(dimension);
+        Source.Space.Prepare(Source.Row(row), query);
         bool linked = Source.Space.Metric switch
         {
-            MetricType.L2 => Add<L2Metric>(row, scratch.Query),
-            MetricType.IP => Add<InnerProductMetric>(row, scratch.Query),
-            _ => Add<CosineMetric>(row, scratch.Query),
+            MetricType.L2 => Add<L2Metric>(row, query),
+            MetricType.IP => Add<InnerProductMetric>(row, query),
+            _ => Add<CosineMetric>(row, query),
         };
 
         Volatile.Write(ref _count, row + 1);
@@ -141,7 +141,7 @@ public sealed partial class HnswGraph : VectorIndex
             : _inserter!.Add(new Measure<BatchedRows, TMetric>(((VectorChunk)Source).View(), Source.InverseNorms, in prepared[0], dimension), row, _entry);
     }
 
-    private bool Flat(out ReadOnlySpan<float> values)
+    internal bool Flat(out ReadOnlySpan<float> values)
     {
         values = _copy is not null ? _copy : Source is ContiguousVectors flat ? flat.Values.Span : default;
         return _copy is not null || Source is ContiguousVectors;

@@ -1,5 +1,3 @@
-using MiniMilvus.Index.Ranking;
-
 namespace MiniMilvus.Index.Hnsw;
 
 /// <summary>
@@ -12,6 +10,7 @@ internal sealed class ReachTree
     private const int None = -1;
     private readonly GraphLinks _links;
     private readonly int[] _parent;
+    private readonly int[] _child; // one of each row's, to go down by
     private readonly ushort[] _children;
 
     public ReachTree(GraphLinks links)
@@ -19,30 +18,33 @@ internal sealed class ReachTree
         _links = links;
         _parent = new int[links.Capacity];
         _parent.AsSpan().Fill(None);
+        _child = new int[links.Capacity];
         _children = new ushort[links.Capacity];
     }
 
     public bool Joins(int a, int b) => _parent[a] == b || _parent[b] == a;
 
-    /// <summary>Gives a new row its parent: the first of its neighbours with room, or else the nearest room below the first of all.</summary>
-    public int Adopt(int row, ReadOnlySpan<ulong> neighbours)
+    /// <summary>
+    /// Gives a new row, which has chosen its neighbours and is in nobody's list yet, its parent: the first of its neighbours with room, or else the
+    /// nearest room below the first of all. The row's list then names it.
+    /// </summary>
+    public void Adopt(int row)
     {
-        int parent = None;
-        foreach (ulong key in neighbours)
+        Span<int> neighbours = _links.List(row, 0);
+        int count = GraphLinks.CountOf(neighbours), parent = None;
+        for (int i = 0; i < count && parent == None; i++)
         {
-            if (!HasRoom(OrderedKey.Row(key))) continue;
-            parent = OrderedKey.Row(key);
-            break;
+            if (HasRoom(neighbours[i])) parent = neighbours[i];
         }
 
         if (parent == None)
         {
-            parent = OrderedKey.Row(neighbours[0]);
-            while (!HasRoom(parent)) parent = FirstChild(parent);
+            parent = neighbours[0];
+            while (!HasRoom(parent)) parent = _child[parent];
+            neighbours[count] = parent;
         }
 
         Join(row, parent);
-        return parent;
     }
 
     /// <summary>Finds a tree again in a graph whose writer was given back: along links that go both ways, as those of the tree do.</summary>
@@ -64,19 +66,10 @@ internal sealed class ReachTree
     // So that parent, children and a new child fill at most M + 1 of the 2 M slots.
     private bool HasRoom(int row) => _children[row] < _links.M;
 
-    private int FirstChild(int row)
-    {
-        foreach (int neighbour in _links.List(row, 0))
-        {
-            if (neighbour >= 0 && _parent[neighbour] == row) return neighbour;
-        }
-
-        throw new InvalidOperationException($"row {row}: expected {_children[row]} children among its neighbours, found none");
-    }
-
     private void Join(int row, int parent)
     {
         _parent[row] = parent;
+        _child[parent] = row;
         _children[parent]++;
     }
 }

@@ -80,7 +80,7 @@ internal sealed class SimCluster(int generation, SimProcess process, IDisk disk,
         var queryNode = new QueryNodeRole(Reader, Catalog, Objects, coordinator, compute, compute, time, stations, logs, options.QueryNode);
         _owned.Push(queryNode);
         Start("query node", queryNode.RunAsync);
-        var dataNode = new DataNodeRole(Reader, coordinator, Catalog, Objects, compute, new SealRequester(streaming), time, stations, logs, options.DataNode with { PChannels = options.PChannels });
+        var dataNode = new DataNodeRole(Reader, coordinator, Catalog, Objects, compute, new SealRequester(streaming), time, stations, logs, options.DataNode with { PChannels = options.PChannels, IndexThreads = 2 });
         _owned.Push(dataNode);
         Start("data node", dataNode.RunAsync);
         var proxy = new ProxyRole(new ProxyDependencies(coordinator, Catalog, streaming, new SingleQueryNode(queryNode), time, stations, logs, options.Proxy));
