@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using MiniMilvus.Storage.Disk;
 
 namespace MiniMilvus.Benchmarks.Measuring;
 
@@ -24,12 +25,12 @@ internal static class RawDisk
                 RandomAccess.Write(file, new byte[groupBytes], (long)i * groupBytes);
             }
 
-            RandomAccess.FlushToDisk(file);
+            NativeMethods.FlushData(file, path);
             var began = Stopwatch.GetTimestamp();
             for (var i = 0; i < groups; i++)
             {
                 RandomAccess.Write(file, bytes, (long)i * groupBytes);
-                RandomAccess.FlushToDisk(file);
+                NativeMethods.FlushData(file, path);
             }
 
             var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;

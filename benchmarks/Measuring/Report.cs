@@ -33,10 +33,7 @@ internal sealed class Report(bool isJson)
     public void Note(string text)
     {
         _notes.Add(text);
-        if (!isJson)
-        {
-            Console.WriteLine(text);
-        }
+        (isJson ? Console.Error : Console.Out).WriteLine(text);
     }
 
     public void Print()

@@ -19,6 +19,8 @@ internal sealed class EtcdPeer : IPeer
 
     public string Driving => $"{Callers} puts on their way";
 
+    public long BytesFor(int recordBytes) => recordBytes < 64 * 1024 ? 16 << 20 : 64 << 20;
+
     /// <summary>Null when it is not installed.</summary>
     public static async Task<EtcdPeer?> TryStartAsync(string folder)
     {

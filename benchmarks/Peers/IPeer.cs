@@ -9,6 +9,9 @@ internal interface IPeer : IAsyncDisposable
     /// <summary>How it is driven for throughput.</summary>
     string Driving { get; }
 
+    /// <summary>How much it is given in a run: enough for a second or more.</summary>
+    long BytesFor(int recordBytes);
+
     /// <summary>Megabytes of records a second, each acked durable, many at once.</summary>
     Task<double> ThroughputAsync(int recordBytes, long bytes);
 

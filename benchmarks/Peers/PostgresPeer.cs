@@ -21,6 +21,8 @@ internal sealed class PostgresPeer : IPeer
 
     public string Driving => $"{Connections} connections, {BatchBytes / 1024} KiB a commit";
 
+    public long BytesFor(int recordBytes) => 128 << 20;
+
     /// <summary>Null when it is not installed.</summary>
     public static async Task<PostgresPeer?> TryStartAsync(string folder)
     {

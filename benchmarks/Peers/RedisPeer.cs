@@ -18,6 +18,8 @@ internal sealed class RedisPeer : IPeer
 
     public string Driving => $"XADD, appendfsync always, {Connections} connections, {BatchBytes / 1024} KiB on its way on each";
 
+    public long BytesFor(int recordBytes) => 128 << 20;
+
     /// <summary>Null when it is not installed.</summary>
     public static async Task<RedisPeer?> TryStartAsync(string folder)
     {

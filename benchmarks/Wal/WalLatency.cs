@@ -1,6 +1,8 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using MiniMilvus.Benchmarks.Measuring;
 using MiniMilvus.Core;
+using MiniMilvus.Core.Events;
 using MiniMilvus.Woodpecker;
 
 namespace MiniMilvus.Benchmarks.Wal;
@@ -13,7 +15,8 @@ internal static class WalLatency
     public static async Task RunAsync(Report report, string folder)
     {
         var (lone, raw, tail) = (new List<double>(), new List<double>(), new List<double>());
-        await using (var log = WalBenchmark.Open(Path.Combine(folder, "latency")))
+        var acks = new AckTimes();
+        await using (var log = WalBenchmark.Open(Path.Combine(folder, "latency"), acks))
         {
             var writer = await WalBenchmark.CreateAsync(log, "wal");
             await AppendAsync(writer, Appends); // the runtime has compiled the way
@@ -25,7 +28,7 @@ internal static class WalLatency
 
             for (var round = 0; round < WalBenchmark.Rounds; round++)
             {
-                tail.Add(Bench.Median(await TailAsync(log, writer)));
+                tail.Add(Bench.Median(await TailAsync(log, writer, acks)));
             }
         }
 
@@ -48,23 +51,21 @@ internal static class WalLatency
         return times;
     }
 
-    private static async Task<List<double>> TailAsync(LocalWoodpecker log, ILogWriter writer)
+    private static async Task<List<double>> TailAsync(LocalWoodpecker log, ILogWriter writer, AckTimes acks)
     {
         var first = writer.Confirmed;
         var seen = new Dictionary<LogPosition, long>();
         var reading = ReadAsync();
-        var acked = new Dictionary<LogPosition, long>();
+        var acked = acks.Begin();
         var entry = new byte[1024];
         for (var i = 0; i < Appends; i++)
         {
-            var pending = await writer.EnqueueAsync(entry, CancellationToken.None);
-            await pending.Durable;
-            acked.Add(pending.Position, Stopwatch.GetTimestamp());
+            await (await writer.EnqueueAsync(entry, CancellationToken.None)).Durable;
             await Task.Delay(1);
         }
 
         await reading;
-        return [.. acked.Select(a => Math.Max(0, Stopwatch.GetElapsedTime(a.Value, seen[a.Key]).TotalMicroseconds))];
+        return [.. seen.Select(s => Stopwatch.GetElapsedTime(acked[s.Key], s.Value).TotalMicroseconds)];
 
         async Task ReadAsync()
         {
@@ -74,6 +75,27 @@ internal static class WalLatency
                 if (seen.Count == Appends)
                 {
                     return;
+                }
+            }
+        }
+    }
+
+    /// <summary>When each entry was acked: at the station that lets the ack go, not where somebody who waited for it wakes up.</summary>
+    private sealed class AckTimes : IStationSink
+    {
+        private volatile ConcurrentDictionary<LogPosition, long>? _times;
+
+        public bool IsEnabled => _times is not null;
+
+        public ConcurrentDictionary<LogPosition, long> Begin() => _times = new();
+
+        public void Emit(in StationEvent value)
+        {
+            if (value.Station == Station.Durable)
+            {
+                for (var i = 1; i <= value.Count; i++)
+                {
+                    _times!.TryAdd(new LogPosition(value.Position.Segment, value.Position.Entry - i), Stopwatch.GetTimestamp());
                 }
             }
         }

@@ -10,7 +10,7 @@ namespace MiniMilvus.Benchmarks.Wal;
 internal static class WalLogs
 {
     private const int Appenders = 32;
-    private const int Appends = 6_000;
+    private const int Appends = 24_000;
 
     public static async Task RunAsync(Report report, string folder)
     {
@@ -36,6 +36,11 @@ internal static class WalLogs
         for (var i = 0; i < logs; i++)
         {
             writers[i] = await WalBenchmark.CreateAsync(log, $"log-{i}");
+        }
+
+        foreach (var writer in writers)
+        {
+            await (await writer.EnqueueAsync(new byte[1024], CancellationToken.None)).Durable; // the first one of a log finds its file cold
         }
 
         var kilobytes = (GC.GetTotalMemory(forceFullCollection: true) - before) / 1024.0 / logs;

@@ -7,15 +7,15 @@ using MiniMilvus.Woodpecker;
 namespace MiniMilvus.Benchmarks.Wal;
 
 /// <summary>
-/// Other systems that keep what they ack, on the same disk in the same run, each driven the way it likes best. They answer over loopback
-/// from a process of their own; the log is called in this process, which is how its owner uses it. One that is not installed is named.
+/// Other systems that keep what they ack, on the same disk in the same run, each driven the way it likes best. Servers answer over loopback
+/// from a process of their own; the log is called in this process, which is how its owner uses it, and so is FasterLog. One that is not installed
+/// is named. A first round, for all, is not counted.
 /// </summary>
 internal static class WalPeers
 {
     private const int LoneAppends = 150;
 
-    /// <summary>Theirs take a second or so each; ours is given more, or it would be over before it has begun.</summary>
-    private static readonly (int RecordBytes, long Theirs, long Ours)[] s_sizes = [(1024, 16 << 20, 256 << 20), (64 * 1024, 64 << 20, 256 << 20)];
+    private const long Bytes = 256 << 20;
 
     public static async Task RunAsync(Report report, string folder)
     {
@@ -25,7 +25,7 @@ internal static class WalPeers
             ("Redis (Debian: redis-server)", async () => await RedisPeer.TryStartAsync(Path.Combine(folder, "redis"))),
             ("etcd (Debian: etcd-server)", async () => await EtcdPeer.TryStartAsync(Path.Combine(folder, "etcd"))),
         ];
-        var peers = new List<IPeer>();
+        List<IPeer> peers = [];
         try
         {
             foreach (var (name, start) in known)
@@ -40,10 +40,10 @@ internal static class WalPeers
                 }
             }
 
-            report.Note("skipped, its package does not restore: FasterLog (Microsoft.FASTER.Core)");
-            foreach (var (recordBytes, theirs, ours) in s_sizes)
+            peers.Add(new FasterLogPeer(Directory.CreateDirectory(Path.Combine(folder, "faster")).FullName));
+            foreach (var recordBytes in new[] { 1024, 64 * 1024 })
             {
-                await MeasureAsync(report, folder, peers, recordBytes, theirs, ours);
+                await MeasureAsync(report, folder, peers, recordBytes);
             }
         }
         finally
@@ -55,20 +55,25 @@ internal static class WalPeers
         }
     }
 
-    private static async Task MeasureAsync(Report report, string folder, List<IPeer> peers, int recordBytes, long theirs, long ours)
+    private static async Task MeasureAsync(Report report, string folder, List<IPeer> peers, int recordBytes)
     {
         var (rate, lone) = (new List<double>(), new List<double>());
         var peerRates = peers.ConvertAll(_ => new List<double>());
         var peerLone = peers.ConvertAll(_ => new List<double>());
-        for (var round = 0; round < WalBenchmark.Rounds; round++)
+        for (var round = 0; round <= WalBenchmark.Rounds; round++)
         {
-            rate.Add((await WalThroughput.AppendAsync(Path.Combine(folder, "log"), recordBytes, 1, ours)).Rate);
+            rate.Add((await WalThroughput.AppendAsync(Path.Combine(folder, "log"), recordBytes, 1, Bytes)).Rate);
             lone.Add(await LoneAsync(Path.Combine(folder, "log"), recordBytes));
             for (var i = 0; i < peers.Count; i++)
             {
-                peerRates[i].Add(await peers[i].ThroughputAsync(recordBytes, theirs));
+                peerRates[i].Add(await peers[i].ThroughputAsync(recordBytes, peers[i].BytesFor(recordBytes)));
                 peerLone[i].Add(Bench.Median(await peers[i].LoneAsync(recordBytes, LoneAppends)));
             }
+        }
+
+        foreach (var counted in (List<double>[])[rate, lone, .. peerRates, .. peerLone])
+        {
+            counted.RemoveAt(0); // that was the round in which everything became warm
         }
 
         for (var i = 0; i < peers.Count; i++)

@@ -8,6 +8,7 @@ namespace MiniMilvus.Benchmarks.Wal;
 /// <summary>Megabytes a second acked after fdatasync, beside a bare loop over the groups that the log made, and beside the best bare loop of all.</summary>
 internal static class WalThroughput
 {
+    public const string LimitName = "local, raw limit: best of appending, preallocated and two overlapping writers";
     private const long Bytes = 256L * 1000 * 1000;
 
     public static async Task RunAsync(Report report, string folder)
@@ -19,7 +20,7 @@ internal static class WalThroughput
 
         foreach (var (record, producers) in new[] { (1024, 1), (1024, 8), (1024, 64), (64 * 1024, 1), (64 * 1024, 8), (64 * 1024, 64) })
         {
-            var (ours, same, best) = (new List<double>(), new List<double>(), new List<double>());
+            var (ours, same, best, limit) = (new List<double>(), new List<double>(), new List<double>(), new List<double>());
             var groups = new List<int>();
             for (var round = 0; round < WalBenchmark.Rounds; round++)
             {
@@ -28,13 +29,26 @@ internal static class WalThroughput
                 groups = made;
                 same.Add(RawLog.Throughput(Path.Combine(folder, "raw"), made));
                 best.Add(new[] { 64, 256, 1024, 4096, 8192 }.Max(k => RawLog.Throughput(Path.Combine(folder, "raw"), [.. Enumerable.Repeat(k * 1024, (int)(Bytes / (k * 1024)))])));
+                if ((record, producers) == (64 * 1024, 1))
+                {
+                    limit.Add(Limit(Path.Combine(folder, "raw"), best[^1]));
+                }
             }
 
             var name = $"local, {record / 1024} KiB records, {producers} producer{(producers == 1 ? "" : "s")}";
             report.Add(Measurement.RatioAtLeast($"{name}: acked", Bench.Median(ours), "MB/s", 0.9, Bench.Median(same), $"bare loop, the same {groups.Count} groups"));
             report.Add(Measurement.RatioAtLeast($"{name}: against the best", Bench.Median(ours), "MB/s", 0.8, Bench.Median(best), "best bare loop over groups of 64 KiB to 8 MiB"));
+            if (limit.Count > 0)
+            {
+                report.Add(Measurement.Info(LimitName, Bench.Median(limit), "MB/s", Bench.Median(best), "the appending loop"));
+            }
         }
     }
+
+    /// <summary>The most that any bare loop gets out of the disk, synced group by group: appended, into blocks that are there, or by two writers at once.</summary>
+    private static double Limit(string path, double appended) => new[] { 1024, 4096, 8192 }
+        .Select(k => (Bytes: k * 1024, Groups: (int)(Bytes / (k * 1024))))
+        .Max(g => Math.Max(appended, Math.Max(RawLog.Preallocated(path, g.Bytes, g.Groups), RawLog.Overlapping(path, g.Bytes, g.Groups))));
 
     public static async Task<(double Rate, List<int> Groups)> AppendAsync(string folder, int recordBytes, int producers, long bytes = Bytes)
     {
