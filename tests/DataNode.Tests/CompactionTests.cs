@@ -46,7 +46,8 @@ public sealed class CompactionTests
         var output = Assert.Single(Flushed(snapshot));
         Assert.Equal(Timestamp.Zero, output.PurgedUntil);
         Assert.Equal(LogPosition.Beginning, output.DeletesUntil);
-        Assert.Equal(output.CompactedFrom.Sum(id => Truth.Logged(world.Log, id).Count), output.Rows);
+        // However many compactions it took: some may have run before the last segment was there.
+        Assert.Equal(world.Log.Messages.Sum(m => m.Body is InsertBody insert ? insert.Rows.Count : 0), output.Rows);
         await CompactionTruth.CheckAsync(world, snapshot, shard);
     }
 
