@@ -24,10 +24,10 @@ public sealed record DataNodeOptions
     public long SealPressureBytes { get; init; } = 256L << 20;
 
     /// <summary>A growing segment older than this is asked to be sealed.</summary>
-    public TimeSpan SealAgeMax { get; init; } = TimeSpan.FromMinutes(10);
+    public TimeSpan SealAgeMax { get; init; } = TimeSpan.FromHours(1);
 
-    /// <summary>A growing segment without a new row for this long is asked to be sealed; zero = never for that reason.</summary>
-    public TimeSpan SealIdle { get; init; } = TimeSpan.Zero;
+    /// <summary>A growing segment without a new row for this long is asked to be sealed (Milvus: maxIdleTime); zero = never for that reason.</summary>
+    public TimeSpan SealIdle { get; init; } = TimeSpan.FromMinutes(10);
 
     /// <summary>A growing segment that holds back more than this many bytes of its pchannel's log is asked to be sealed (S3).</summary>
     public long SealBacklogBytes { get; init; } = 1L << 30;

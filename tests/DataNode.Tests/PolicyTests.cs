@@ -5,6 +5,7 @@ using MiniMilvus.Core.Rows;
 using MiniMilvus.Core.Schema;
 using MiniMilvus.Core.Streaming;
 using MiniMilvus.Core.Time;
+using MiniMilvus.DataNode.Channels;
 using MiniMilvus.DataNode.Checkpoints;
 using MiniMilvus.DataNode.Flush;
 using MiniMilvus.DataNode.Tests.Support;
@@ -20,7 +21,7 @@ public sealed class PolicyTests
     {
         var time = new ManualTime();
         await using var world = new World(time);
-        world.Options = new DataNodeOptions { PChannels = [World.PChannel] };
+        world.Options = new DataNodeOptions { PChannels = [World.PChannel], SealAgeMax = 10 * Minute, SealIdle = TimeSpan.Zero };
         var asked = System.Threading.Channels.Channel.CreateUnbounded<VChannel>();
         world.OnSeal = (channel, _) => asked.Writer.WriteAsync(channel);
         await using var node = world.Start();
@@ -46,6 +47,51 @@ public sealed class PolicyTests
         }
 
         Assert.Equal(shard, await again);
+    }
+
+    [Theory]
+    [InlineData(10, true)]
+    [InlineData(0, false)]
+    public void A_growing_segment_without_new_rows_is_sealed_long_before_it_is_too_old_unless_that_is_off(int idleMinutes, bool isSealed)
+    {
+        var time = new ManualTime();
+        var policy = new SealPolicy(new DataNodeOptions { SealIdle = idleMinutes * Minute }, time);
+        var buffer = new WriteBuffer(new SegmentId(1), new CollectionId(10), new PartitionId(2), 1, default, time.GetTimestamp(), 0);
+        time.Advance(9 * Minute);
+        Assert.Null(policy.Reason(buffer, 0, time.GetTimestamp()));
+        buffer.Add(((InsertBody)World.Insert(VChannel.Of(World.PChannel, buffer.Collection, 0), buffer.Segment, 1)).Rows, default, time.GetTimestamp());
+        Assert.Equal(isSealed ? 10 * Minute : 51 * Minute, policy.Until(buffer, time.GetTimestamp()));
+        time.Advance(9 * Minute);
+        Assert.Null(policy.Reason(buffer, 0, time.GetTimestamp()));
+        time.Advance(Minute);
+        Assert.Equal(isSealed ? "idle" : null, policy.Reason(buffer, 0, time.GetTimestamp()));
+        time.Advance(41 * Minute);
+        Assert.Equal("age", policy.Reason(buffer, 0, time.GetTimestamp()));
+    }
+
+    /// <summary>S3: an old, small segment holds the log of its whole pchannel.</summary>
+    [Fact]
+    public async Task A_growing_segment_that_holds_much_of_the_log_back_is_asked_to_be_sealed_however_small_it_is()
+    {
+        await using var world = new World();
+        world.Options = world.Options with { SealBacklogBytes = 4096 };
+        var asked = System.Threading.Channels.Channel.CreateUnbounded<VChannel>();
+        world.OnSeal = (channel, _) => asked.Writer.WriteAsync(channel);
+        await using var node = world.Start();
+        var (small, large) = (await world.CreateCollectionAsync(10), await world.CreateCollectionAsync(20));
+        var held = await world.CreateSegmentAsync(small);
+        world.Log.Append(small, World.Insert(small, held, 1));
+        for (var i = 0; i < 20; i++)
+        {
+            // Others fill the log, and seal their segments at once.
+            var segment = await world.CreateSegmentAsync(large);
+            world.Log.Append(large, World.Insert(large, segment, [.. Enumerable.Range(i * 10, 10).Select(k => (long)k)]));
+            world.Log.Append(large, World.Flush(large, segment));
+        }
+
+        while (await asked.Reader.ReadAsync(Timeout()) != small)
+        {
+        }
     }
 
     [Fact]
