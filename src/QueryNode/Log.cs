@@ -41,4 +41,7 @@ internal static partial class Log
 
     [LoggerMessage(6010, LogLevel.Warning, "{Channel}: growing rows take {Bytes} bytes, the limit is {Limit}; reading waits for a handoff")]
     public static partial void GrowingFull(ILogger logger, VChannel channel, long bytes, long limit);
+
+    [LoggerMessage(6012, LogLevel.Error, "{Channel}: the files of segment {Segment} are not used, its rows are read again from the log at {Start}: {Problem}")]
+    public static partial void SegmentDamaged(ILogger logger, VChannel channel, SegmentId segment, LogPosition start, string problem);
 }

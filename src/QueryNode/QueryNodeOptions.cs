@@ -33,7 +33,7 @@ public sealed record QueryNodeOptions
     public int EfDefault { get; init; } = 64;
 
     /// <summary>How many times k rows of an index with int8 codes are re-ranked by their vectors, for requests that name none.</summary>
-    public float RefineKDefault { get; init; } = 2;
+    public float RefineKDefault { get; init; } = 3;
 
     /// <summary>Queries searched by one job of the compute pool.</summary>
     public int QueriesPerJob { get; init; } = 16;
@@ -43,6 +43,9 @@ public sealed record QueryNodeOptions
 
     /// <summary>Bytes of sealed segments above which no further one is loaded (Q8).</summary>
     public long SealedBytesMax { get; init; } = 8L << 30;
+
+    /// <summary>Sealed segments of a shard that are loaded at once.</summary>
+    public int LoadConcurrency { get; init; } = 4;
 
     /// <summary>Rows that one retrieve may return or sort.</summary>
     public int RetrieveRowsMax { get; init; } = 4_000_000;

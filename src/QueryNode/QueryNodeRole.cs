@@ -51,7 +51,8 @@ public sealed class QueryNodeRole : IQueryNode, IDisposable
         _time = time;
         _options = options;
         _logger = loggers.CreateLogger("MiniMilvus.QueryNode");
-        _parts = new ShardParts(options, _metrics, stations, new GraphBuilder(building, _metrics, _logger), new GrowingBudget(options.GrowingBytesMax), new SealedLoader(store, coordinator, pool, options, _logger));
+        var budget = new GrowingBudget(options.GrowingBytesMax);
+        _parts = new ShardParts(options, _metrics, stations, new GraphBuilder(building, budget, _metrics, _logger), budget, new SealedLoader(store, coordinator, pool, options, _logger));
         _positions = new ReaderPositions(coordinator, options, time, _logger);
         _gate = new GuaranteeGate(options, time, _metrics);
         _metrics.ObserveLag(() => _shards.Values.Select(s => s.Shard).OfType<Shard>()
@@ -59,6 +60,9 @@ public sealed class QueryNodeRole : IQueryNode, IDisposable
     }
 
     internal QueryNodeMetrics Metrics => _metrics;
+
+    /// <summary>Bytes of growing rows and their graphs.</summary>
+    internal long GrowingBytes => _parts.Budget.Used;
 
     /// <summary>Bytes of memory that sealed segments take.</summary>
     internal long SealedBytes => _parts.Loader.Bytes;
@@ -228,11 +232,15 @@ public sealed class QueryNodeRole : IQueryNode, IDisposable
                 return shard;
             }
 
-            if (changed is null || runner is { Failure.Length: > 0 } || patience.IsCancellationRequested)
+            var failure = runner?.Failure;
+            if (changed is null || failure is not null || patience.IsCancellationRequested)
             {
                 ct.ThrowIfCancellationRequested();
-                throw MiniMilvusException.Unavailable(
-                    ErrorReason.CollectionNotFullyLoaded, $"collection {record.Name}: channel {channel} is at {runner?.Progress ?? 0} % of loading{(runner is { Failure: { Length: > 0 } failure } ? $" after: {failure}" : "")}");
+                // Damage does not pass by itself: to try again would only hide it.
+                throw failure is MiniMilvusException { Kind: ErrorKind.Corrupted }
+                    ? MiniMilvusException.Corrupted($"collection {record.Name}: {failure.Message}", failure)
+                    : MiniMilvusException.Unavailable(
+                        ErrorReason.CollectionNotFullyLoaded, $"collection {record.Name}: channel {channel} is at {runner?.Progress ?? 0} % of loading{(failure is null ? "" : $" after: {failure.Message}")}");
             }
 
             await changed.WaitAsync(patience).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.RegularExpressions;
+using MiniMilvus.Client;
 
 namespace MiniMilvus.EndToEnd;
 
@@ -137,6 +138,80 @@ public sealed class DamageTests
 
         await ledger.AssertBySearchAsync(again, 89);
         await second.StopAsync();
+    }
+
+    [Fact]
+    public async Task A_server_that_is_killed_and_finds_a_column_damaged_reads_its_rows_again_from_the_log_or_names_the_segment_for_good()
+    {
+        using var folder = new DataFolder();
+        var ledger = new Ledger("scarred");
+        await using (var first = await ServerProcess.StartAsync(folder.Data, "--streamingnode.truncationInterval", "01:00:00"))
+        {
+            using var client = first.Connect();
+            await ledger.CreateAsync(client);
+            Assert.True(await ledger.InsertAsync(client, 0));
+            await ledger.DeleteAsync(client, [5, 6, 7]);
+            await client.GetCollection("scarred").FlushAsync();
+            await WaitUntilCommittedAsync(folder, "manifest-*.json");
+            Assert.True(await ledger.InsertAsync(client, Ledger.BatchRows));
+            await first.KillAsync();
+        }
+
+        var column = Find(folder, "*.col");
+        var whole = await File.ReadAllBytesAsync(column);
+        Verbs.Flip(column, whole.Length / 2);
+        await using (var second = await Deployment.StartAsync(Topology.OneProcess, folder.Data, "--streamingnode.truncationInterval", "01:00:00"))
+        {
+            using var client = second.Connect();
+            await Recovery.WaitUntilLoadedAsync(client, "scarred", second);
+            await ledger.AssertByQueryAsync(client);
+            await ledger.AssertBySearchAsync(client, 97);
+            Assert.Contains(Path.GetRelativePath(Path.Combine(folder.Data, "objects"), column), second.Log(), StringComparison.Ordinal);
+            await second.KillAsync();
+        }
+
+        await File.WriteAllBytesAsync(column, whole);
+        await using (var third = await Deployment.StartAsync(Topology.OneProcess, folder.Data, "--streamingnode.truncationInterval", "00:00:01"))
+        {
+            using var client = third.Connect();
+            await Recovery.WaitUntilLoadedAsync(client, "scarred", third);
+            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+            var log = Path.GetFileName(Directory.GetDirectories(Path.Combine(folder.Data, "logs")).MaxBy(d => Directory.GetFiles(d, "*.wal").Sum(f => new FileInfo(f).Length))!);
+            while (!Regex.IsMatch((await Verbs.RunAsync("inspect", "log", log, "--data", folder.Data)).Output, @"truncated until \d+/[1-9]"))
+            {
+                await Task.Delay(500, limit.Token);
+            }
+
+            await third.KillAsync();
+        }
+
+        Verbs.Flip(column, whole.Length / 2);
+        await using var last = await ServerProcess.StartAsync(folder.Data);
+        using var reader = last.Connect();
+        var error = await FinalErrorAsync(reader, "scarred");
+        Assert.Matches("segment [0-9]+ is damaged", error.Message);
+        Assert.Contains(Path.GetFileName(column), error.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>The first answer that is not "not yet".</summary>
+    private static async Task<MilvusException> FinalErrorAsync(MilvusClient client, string collection)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        while (true)
+        {
+            try
+            {
+                Assert.Fail($"expected an error, found {await client.GetCollection(collection).CountAsync("", ConsistencyLevel.Strong)} rows");
+            }
+            catch (MilvusException e) when (e.IsRetriable)
+            {
+                await Task.Delay(50, limit.Token);
+            }
+            catch (MilvusException e)
+            {
+                return e;
+            }
+        }
     }
 
     private static string Find(DataFolder folder, string pattern) => Directory.GetFiles(folder.Data, pattern, SearchOption.AllDirectories).Order(StringComparer.Ordinal).First();

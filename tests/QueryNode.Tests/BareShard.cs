@@ -16,8 +16,9 @@ internal static class BareShard
     {
         var options = new QueryNodeOptions();
         var metrics = new QueryNodeMetrics();
+        var budget = new GrowingBudget(options.GrowingBytesMax);
         return new Shard(channel, () => World.Schema, _ => MetricType.L2, new ShardParts(
-            options, metrics, NoStations.Instance, new GraphBuilder(new TestPool(), metrics, NullLogger.Instance), new GrowingBudget(options.GrowingBytesMax),
+            options, metrics, NoStations.Instance, new GraphBuilder(new TestPool(), budget, metrics, NullLogger.Instance), budget,
             new SealedLoader(new MemoryObjectStore(), new FakeCoordinator(), new TestPool(), options, NullLogger.Instance)));
     }
 }

@@ -1,4 +1,5 @@
 using MiniMilvus.Core;
+using MiniMilvus.Core.Catalog;
 using MiniMilvus.Core.Events;
 using MiniMilvus.Core.Messages;
 using MiniMilvus.Core.Schema;
@@ -83,6 +84,15 @@ internal sealed class Shard(VChannel channel, Func<CollectionSchema> schema, Fun
         lock (_gate)
         {
             return _settled.Contains(segment);
+        }
+    }
+
+    /// <summary>Rows of the growing form of a flushed segment; null when its sealed form is (or was) here, or its partition has been dropped.</summary>
+    public int? GrowingRowsOf(SegmentRecord record)
+    {
+        lock (_gate)
+        {
+            return _settled.Contains(record.Id) || _dropped.Contains(record.Partition) ? null : _snapshot.Growing.FirstOrDefault(g => g.Id == record.Id)?.Rows ?? 0;
         }
     }
 
@@ -291,10 +301,9 @@ internal sealed class Shard(VChannel channel, Func<CollectionSchema> schema, Fun
         }
 
         _began.Remove(growing.Id);
-        growing.Release();
         parts.Metrics.AddGrowingRows(-growing.Rows);
         parts.Metrics.AddWaitingRows(-growing.TakeWaiting(int.MaxValue));
-        parts.Budget.Give(growing.Bytes);
+        parts.Budget.Give(growing.Release());
     }
 }
 

@@ -28,7 +28,8 @@ internal sealed class ShardRunner(
     VChannel channel, CollectionId collection, ILogReader log, CatalogView catalog, ShardParts parts, ReaderPositions positions, TimeProvider time, ILogger logger)
 {
     private volatile Shard? _shard;
-    private volatile string _failure = "";
+    private volatile Exception? _failure;
+    private CatchUpProgress? _catchUp;
     private readonly AsyncSignal _phaseChanged = new();
     private int _phase;
     private int _segmentsTotal;
@@ -44,14 +45,14 @@ internal sealed class ShardRunner(
     /// <summary>The state to read from; null until the target is loaded.</summary>
     public Shard? Shard => _shard;
 
-    /// <summary>Why it last started over; "" when it has not.</summary>
-    public string Failure => _failure;
+    /// <summary>Why it last started over; null when it has not, or has caught up since.</summary>
+    public Exception? Failure => _failure;
 
     public int Progress => Phase switch
     {
         ShardPhase.Ready => 100,
-        ShardPhase.CatchingUp => 90,
-        _ => _segmentsTotal == 0 ? 0 : 80 * Volatile.Read(ref _segmentsLoaded) / _segmentsTotal,
+        ShardPhase.CatchingUp => 50 + (Volatile.Read(ref _catchUp)?.Percent / 2 ?? 0),
+        _ => _segmentsTotal == 0 ? 0 : 50 * Volatile.Read(ref _segmentsLoaded) / _segmentsTotal,
     };
 
     public async Task RunAsync(CancellationToken ct)
@@ -79,8 +80,10 @@ internal sealed class ShardRunner(
             }
 
             delay = Phase == ShardPhase.Ready ? parts.Options.RetryDelay : delay;
-            Reset(shard, MiniMilvusException.Unavailable(ErrorReason.CollectionNotFullyLoaded, $"{channel}: starting over: {failure.Message}", failure));
-            _failure = failure.Message;
+            Reset(shard, failure is MiniMilvusException { Kind: ErrorKind.Corrupted }
+                ? failure
+                : MiniMilvusException.Unavailable(ErrorReason.CollectionNotFullyLoaded, $"{channel}: starting over: {failure.Message}", failure));
+            _failure = failure;
             Log.ShardFailed(logger, failure, channel, delay);
             try
             {
@@ -107,11 +110,23 @@ internal sealed class ShardRunner(
         from = view.CheckpointOf(channel)?.Position ?? from;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var handoff = new SegmentHandoff(channel, collection, shard, parts, time, logger);
-        await handoff.LoadTargetAsync(view, total => _segmentsTotal = total, () => Interlocked.Increment(ref _segmentsLoaded), stop.Token);
+        var damaged = await handoff.LoadTargetAsync(view, total => _segmentsTotal = total, () => Interlocked.Increment(ref _segmentsLoaded), stop.Token);
+        if (damaged.Count > 0)
+        {
+            if (damaged.Any(d => catalog.Current.SegmentsOf(collection).GetValueOrDefault(d.Record.Id) is not { State: SegmentState.Flushed } known || known.ManifestPath != d.Record.ManifestPath))
+            {
+                throw MiniMilvusException.Unavailable($"{channel}: segments of the target went while it was loaded: {damaged[0].Problem.Message}", damaged[0].Problem);
+            }
+
+            from = LogPosition.Min(from, damaged.Select(d => d.Record.Start).Aggregate(LogPosition.Min));
+            await positions.SetAsync(channel, from, ct);
+        }
+
+        Volatile.Write(ref _catchUp, new CatchUpProgress(damaged.Count > 0 ? damaged.Min(d => d.Record.MinTick) : view.CheckpointOf(channel)?.Tick ?? Record.CreatedAt, time));
         Volatile.Write(ref _phase, (int)ShardPhase.CatchingUp);
         _shard = shard;
         Log.TargetLoaded(logger, channel, shard.Snapshot.Sealed.Length, from);
-        var tail = TailAsync(shard, from, stop.Token);
+        var tail = TailAsync(shard, from, damaged, stop.Token);
         var follow = handoff.FollowAsync(catalog, view, position => positions.Checkpointed(channel, position), stop.Token);
         var first = await Task.WhenAny(tail, follow);
         stop.Cancel();
@@ -127,7 +142,31 @@ internal sealed class ShardRunner(
         await first;
     }
 
-    private async Task TailAsync(Shard shard, LogPosition from, CancellationToken ct)
+    private async Task TailAsync(Shard shard, LogPosition from, IReadOnlyList<DamagedSegment> damaged, CancellationToken ct)
+    {
+        try
+        {
+            await TailAsync(shard, from, () => CheckMadeAnew(shard, damaged), ct);
+        }
+        catch (MiniMilvusException e) when (e.Kind == ErrorKind.NotFound && damaged.Count > 0)
+        {
+            // Nothing that is tried again brings these rows back, unless somebody restores the files.
+            throw MiniMilvusException.Corrupted($"segment {damaged[0].Record.Id} is damaged ({damaged[0].Problem.Message}), and the log no longer reaches back to its rows at {damaged[0].Record.Start}", e);
+        }
+    }
+
+    private static void CheckMadeAnew(Shard shard, IReadOnlyList<DamagedSegment> damaged)
+    {
+        foreach (var (record, problem) in damaged)
+        {
+            if (shard.GrowingRowsOf(record) is { } rows && rows != record.Rows)
+            {
+                throw MiniMilvusException.Corrupted($"segment {record.Id} is damaged ({problem.Message}), and the log holds {rows} of its {record.Rows} rows", problem);
+            }
+        }
+    }
+
+    private async Task TailAsync(Shard shard, LogPosition from, Action caughtUp, CancellationToken ct)
     {
         await foreach (var next in log.ReadAsync(channel.PChannel, from, ct).WithCancellation(ct))
         {
@@ -136,15 +175,17 @@ internal sealed class ShardRunner(
                 shard.SafeTime.AdvanceTo(next.Tick.Tick);
                 if (Phase == ShardPhase.CatchingUp)
                 {
+                    caughtUp();
                     Volatile.Write(ref _phase, (int)ShardPhase.Ready);
                     _phaseChanged.Pulse();
-                    _failure = "";
+                    _failure = null;
                     Log.CaughtUp(logger, channel);
                 }
 
                 continue;
             }
 
+            Volatile.Read(ref _catchUp)?.Reached(message.CommitTick);
             if (message.Channel == channel)
             {
                 await ApplyAsync(shard, message, ct);

@@ -5,7 +5,7 @@ using MiniMilvus.Core.Time;
 namespace MiniMilvus.QueryNode.Growing;
 
 /// <summary>Extends the graphs of growing segments in the background, one step of one segment at a time, on the compute pool.</summary>
-internal sealed class GraphBuilder(IComputePool pool, QueryNodeMetrics metrics, ILogger logger)
+internal sealed class GraphBuilder(IComputePool pool, GrowingBudget budget, QueryNodeMetrics metrics, ILogger logger)
 {
     private const int QueueMax = 4096;
     private readonly Channel<GrowingSegment> _queue = Channel.CreateBounded<GrowingSegment>(new BoundedChannelOptions(QueueMax) { SingleReader = true });
@@ -32,6 +32,7 @@ internal sealed class GraphBuilder(IComputePool pool, QueryNodeMetrics metrics, 
             try
             {
                 var linked = await pool.RunAsync(() => segment.Vectors.Sum(v => v.BuildStep(ct)), ct);
+                segment.ChargeGraphs(budget);
                 metrics.AddWaitingRows(-segment.TakeWaiting(linked));
                 metrics.GraphsBuilt.Add(1);
             }

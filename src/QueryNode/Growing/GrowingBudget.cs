@@ -3,7 +3,7 @@ using MiniMilvus.Core.Errors;
 namespace MiniMilvus.QueryNode.Growing;
 
 /// <summary>
-/// Bounds the bytes of growing rows on this node (Q8). A shard that finds the budget spent stops reading its log until a handoff gives
+/// Bounds the bytes of growing rows and their graphs on this node (Q8). A shard that finds the budget spent stops reading its log until a handoff gives
 /// bytes back; its tSafe stands still meanwhile, so reads fail with a retriable error instead of the process running out of memory.
 /// </summary>
 internal sealed class GrowingBudget(long bytesMax)
@@ -37,6 +37,15 @@ internal sealed class GrowingBudget(long bytesMax)
 
             _used += bytes;
             return true;
+        }
+    }
+
+    /// <summary>Takes bytes that come with what was let in already, a graph over its rows: beyond the bound if need be, and then reading waits.</summary>
+    public void Charge(long bytes)
+    {
+        lock (_gate)
+        {
+            _used += bytes;
         }
     }
 

@@ -32,10 +32,12 @@ internal sealed class GrowingSegment : Segment
     /// <summary>1 while the segment waits in the builder's queue.</summary>
     internal int IsQueued;
     private int _waitingRows;
-    private int _isReleased;
+    private readonly Lock _chargeGate = new();
+    private long _graphBytesCharged;
+    private bool _isReleased;
 
     /// <summary>No snapshot will show it again, so no graph is worth building.</summary>
-    public bool IsReleased => Volatile.Read(ref _isReleased) != 0;
+    public bool IsReleased => Volatile.Read(ref _isReleased);
 
     public static GrowingSegment Create(SegmentId id, PartitionId partition, CollectionSchema schema, Func<FieldId, MetricType> metricOf, QueryNodeOptions options) =>
         new(id, partition, [.. schema.VectorFields.Where(f => f.Type == DataType.FloatVector)
@@ -88,7 +90,29 @@ internal sealed class GrowingSegment : Segment
         }
     }
 
-    public void Release() => Volatile.Write(ref _isReleased, 1);
+    /// <summary>Charges the graphs that have come to be since the last time.</summary>
+    public void ChargeGraphs(GrowingBudget budget)
+    {
+        lock (_chargeGate)
+        {
+            var bytes = _vectors.Sum(v => v.GraphBytes);
+            if (!_isReleased && bytes > _graphBytesCharged)
+            {
+                budget.Charge(bytes - _graphBytesCharged);
+                _graphBytesCharged = bytes;
+            }
+        }
+    }
+
+    /// <summary>Returns the bytes that were taken for its rows and graphs: for the caller to give back, once.</summary>
+    public long Release()
+    {
+        lock (_chargeGate)
+        {
+            _isReleased = true;
+            return Bytes + _graphBytesCharged;
+        }
+    }
 
     public override int RowsAt(Timestamp at)
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Catalog;
@@ -9,42 +10,49 @@ using MiniMilvus.Storage.Compaction;
 
 namespace MiniMilvus.QueryNode.Sealed;
 
+/// <summary>A flushed segment whose files cannot be used, and why.</summary>
+internal sealed record DamagedSegment(SegmentRecord Record, MiniMilvusException Problem);
+
 /// <summary>
 /// Station 18: brings the flushed segments of a shard in, first as its target and then one by one as the catalogue shows them, each in one
-/// step (Q2, Q3). Segments are loaded one after the other, so delete files and buffered deletes always come from views that overlap.
+/// step (Q2, Q3). After the target they come one after the other, so delete files and buffered deletes always come from views that overlap.
 /// </summary>
 internal sealed class SegmentHandoff(VChannel channel, CollectionId collection, Shard shard, ShardParts parts, TimeProvider time, ILogger logger)
 {
-    /// <summary>Loads every flushed segment, with all deletes in files. Any failure fails the target: it is whole or not there.</summary>
-    public async Task LoadTargetAsync(CatalogSnapshot view, Action<int> total, Action loaded, CancellationToken ct)
+    /// <summary>
+    /// Loads every flushed segment, some at once, with all deletes in files. Segments whose files are damaged or lost are left out and told of: the
+    /// caller has them made anew from the log. Any other failure fails the target: it is whole or not there.
+    /// </summary>
+    public async Task<IReadOnlyList<DamagedSegment>> LoadTargetAsync(CatalogSnapshot view, Action<int> total, Action loaded, CancellationToken ct)
     {
         if (view.FindCollection(collection) is not { } record)
         {
-            return;
+            return [];
         }
 
-        var flushed = Flushed(view, record).ToList();
+        var wanted = Flushed(view, record).ToList();
+        var flushed = new ConcurrentQueue<SegmentRecord>(wanted);
         total(flushed.Count);
-        var segments = new List<SealedSegment>();
+        var segments = new ConcurrentBag<SealedSegment>();
+        var damaged = new ConcurrentBag<DamagedSegment>();
         try
         {
-            foreach (var segment in flushed)
-            {
-                segments.Add(await parts.Loader.LoadAsync(segment, ct));
-                await TryLoadIndexesAsync(segments[^1], segment, record, parts.Options.RetryDelay, ct);
-                loaded();
-            }
-
-            await parts.Loader.ApplyDeletesAsync(segments, view.DeleteFilesOf(channel).Values.Where(f => flushed.Exists(s => CompactionPlanner.Concerns(f, s))), ct);
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
+            await Task.WhenAll(Enumerable.Range(0, parts.Options.LoadConcurrency).Select(_ => LoadSomeAsync(stop)));
+            await parts.Loader.ApplyDeletesAsync([.. segments], view.DeleteFilesOf(channel).Values.Where(f => wanted.Exists(s => CompactionPlanner.Concerns(f, s))), ct);
         }
         catch
         {
-            segments.ForEach(s => s.Drop());
+            foreach (var segment in segments)
+            {
+                segment.Drop();
+            }
+
             throw;
         }
 
         var lineage = new Lineage(view.SegmentsOf(collection));
-        foreach (var (segment, of) in segments.Zip(flushed))
+        foreach (var (segment, of) in segments.Join(wanted, s => s.Id, r => r.Id, (s, r) => (s, r)).OrderBy(p => p.r.Id.Value))
         {
             shard.Seal(segment, 0, lineage.AncestorsOf(of), of.PurgedUntil);
         }
@@ -55,6 +63,50 @@ internal sealed class SegmentHandoff(VChannel channel, CollectionId collection, 
         }
 
         ReleaseGone(view, record, lineage);
+        return [.. damaged];
+
+        async Task LoadSomeAsync(CancellationTokenSource stop)
+        {
+            try
+            {
+                while (flushed.TryDequeue(out var next))
+                {
+                    if (await TryLoadAsync(next, record, damaged, stop.Token) is { } segment)
+                    {
+                        segments.Add(segment);
+                    }
+
+                    loaded();
+                }
+            }
+            catch
+            {
+                stop.Cancel(); // The others stop at once, so that the first failure is heard without delay.
+                throw;
+            }
+        }
+    }
+
+    private async ValueTask<SealedSegment?> TryLoadAsync(SegmentRecord record, CollectionRecord of, ConcurrentBag<DamagedSegment> damaged, CancellationToken ct)
+    {
+        SealedSegment? segment = null;
+        try
+        {
+            segment = await parts.Loader.LoadAsync(record, ct);
+            await TryLoadIndexesAsync(segment, record, of, parts.Options.RetryDelay, ct);
+            return segment;
+        }
+        catch (MiniMilvusException e) when (segment is null && e.Kind is ErrorKind.Corrupted or ErrorKind.NotFound)
+        {
+            damaged.Add(new DamagedSegment(record, e));
+            Log.SegmentDamaged(logger, channel, record.Id, record.Start, e.Message);
+            return null;
+        }
+        catch
+        {
+            segment?.Drop();
+            throw;
+        }
     }
 
     /// <summary>Follows the catalogue until cancelled: hands off, swaps indexes in, releases, and cuts the delete buffer.</summary>
