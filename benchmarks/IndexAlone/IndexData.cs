@@ -15,8 +15,6 @@ internal sealed class IndexData
     public const int Dimension = 128;
     public const int Queries = 1_000;
     public const int TopK = 10;
-    private const int Intrinsic = 28;
-    private const int Hidden = 96;
     private const int Seed = 20_261;
 
     private IndexData(string folder, int rows)
@@ -62,44 +60,11 @@ internal sealed class IndexData
     private static float[] Make(int rows)
     {
         var random = new Random(Seed);
-        var first = Gaussian(random, Intrinsic * Hidden, 1 / Math.Sqrt(Intrinsic));
-        var second = Gaussian(random, Hidden * Dimension, 1 / Math.Sqrt(Hidden));
-        var made = new float[rows * Dimension];
-        for (var row = 0; row < rows; row++)
-        {
-            var inner = Gaussian(random, Intrinsic, 1);
-            var target = Gaussian(random, Dimension, 0.05);
-            for (var h = 0; h < Hidden; h++)
-            {
-                var sum = 0f;
-                for (var i = 0; i < Intrinsic; i++)
-                {
-                    sum += inner[i] * first[(i * Hidden) + h];
-                }
-
-                var bent = MathF.Tanh(2 * sum);
-                for (var d = 0; d < Dimension; d++)
-                {
-                    target[d] += bent * second[(h * Dimension) + d];
-                }
-            }
-
-            target.CopyTo(made, row * Dimension);
-        }
-
-        return made;
+        return new IndexMaker(random, random).Make(rows);
     }
 
-    private static float[] Gaussian(Random random, int count, double scale)
-    {
-        var values = new float[count];
-        for (var i = 0; i < count; i++)
-        {
-            values[i] = (float)(scale * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()));
-        }
-
-        return values;
-    }
+    /// <summary>More rows of the same kind, without end: the maps are those of the files, the rows are others.</summary>
+    public static IndexMaker MakerOfMore() => new(new Random(Seed), new Random(Seed + 1));
 
     private static int[] Exact(float[] values, float[] queries)
     {

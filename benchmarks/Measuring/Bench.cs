@@ -28,6 +28,21 @@ internal static class Bench
         FieldData.CreateFloatVector("vector", vectors, Dim),
     ];
 
+    /// <summary>Inserts all rows with the ids 0, 1, … in batches, so many on their way.</summary>
+    public static async Task FillAsync(MilvusCollection collection, float[] values, int batch, int inFlight)
+    {
+        var rows = values.Length / Dim;
+        var next = -1;
+        await Task.WhenAll(Enumerable.Range(0, inFlight).Select(async _ =>
+        {
+            for (var i = Interlocked.Increment(ref next); (long)i * batch < rows; i = Interlocked.Increment(ref next))
+            {
+                var (from, count) = (i * batch, Math.Min(batch, rows - (i * batch)));
+                await collection.InsertAsync(Rows(from, count, values[(from * Dim)..((from + count) * Dim)]));
+            }
+        }));
+    }
+
     public static double Percentile(List<double> values, double share)
     {
         values.Sort();

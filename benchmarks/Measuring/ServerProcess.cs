@@ -7,6 +7,7 @@ namespace MiniMilvus.Benchmarks.Measuring;
 internal sealed class ServerProcess : IAsyncDisposable
 {
     private readonly Process _process;
+    private bool _keepsFolder;
 
     private ServerProcess(Process process, string folder, string grpc, string http) => (_process, Folder, Grpc, Http) = (process, folder, grpc, http);
 
@@ -84,6 +85,14 @@ internal sealed class ServerProcess : IAsyncDisposable
             .Sum(l => double.Parse(l[(l.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture));
     }
 
+    /// <summary>SIGKILL; the folder stays for the next process.</summary>
+    public async Task KillAsync()
+    {
+        _keepsFolder = true;
+        _process.Kill();
+        await _process.WaitForExitAsync();
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (!_process.HasExited)
@@ -93,6 +102,9 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
 
         _process.Dispose();
-        Directory.Delete(Folder, recursive: true);
+        if (!_keepsFolder)
+        {
+            Directory.Delete(Folder, recursive: true);
+        }
     }
 }

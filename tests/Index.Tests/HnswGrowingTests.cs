@@ -1,4 +1,5 @@
 using MiniMilvus.Core.Schema;
+using MiniMilvus.Index.Bitmaps;
 using MiniMilvus.Index.Hnsw;
 using MiniMilvus.Index.Ranking;
 using MiniMilvus.Index.Vectors;
@@ -106,6 +107,40 @@ public sealed class HnswGrowingTests
         Assert.Empty(NotReached(graph));
         graph.AddUpTo(rows, CancellationToken.None);
         Assert.Empty(NotReached(graph));
+    }
+
+    [Theory]
+    [InlineData(0.01, false), InlineData(0.1, false), InlineData(0.5, false), InlineData(0.01, true), InlineData(0.1, true), InlineData(0.5, true)]
+    public void A_graph_that_grows_keeps_its_recall_under_filters_that_follow_the_vectors_and_under_those_that_do_not(double passRate, bool correlated)
+    {
+        const int rows = 8192, dimension = 32, queries = 50;
+        float[] values = Data.Clustered(1, rows, dimension), asked = Data.Clustered(2, queries, dimension);
+        VectorChunk chunk = Data.Batches(MetricType.L2, dimension, values);
+        var graph = new HnswGraph(chunk, rows, new HnswOptions { EfConstruction = 100 });
+        var random = new Random(5);
+        float[] sorted = [.. Enumerable.Range(0, rows).Select(row => values[row * dimension]).Order()];
+        var allowed = new BitSet(rows);
+        for (int row = 0; row < rows; row++)
+            allowed[row] = correlated ? values[row * dimension] < sorted[(int)(passRate * rows)] : random.NextDouble() < passRate;
+        foreach (int count in new[] { rows / 2, rows })
+        {
+            graph.AddUpTo(count, CancellationToken.None);
+            foreach (HnswPath path in new[] { HnswPath.Auto, HnswPath.Walk })
+            {
+                var (found, truth) = (new List<Neighbor[]>(), new List<Neighbor[]>());
+                for (int q = 0; q < queries; q++)
+                {
+                    var results = new Neighbor[10];
+                    var stats = new SearchStats();
+                    float[] query = asked[(q * dimension)..((q + 1) * dimension)];
+                    int n = graph.Search(query, new HnswSearch(10, 64) { RowLimit = count, Allowed = allowed, Path = path }, new HnswScratchPool(1), results, ref stats);
+                    found.Add(results[..n]);
+                    truth.Add(Data.Naive(chunk, query, 10, row => row < count && allowed[row]));
+                }
+
+                Assert.True(Data.Recall(found, truth) >= 0.95, $"{path} over {count} rows: recall {Data.Recall(found, truth)}");
+            }
+        }
     }
 
     [Fact]
