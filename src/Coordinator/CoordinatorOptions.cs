@@ -11,7 +11,7 @@ public sealed record CoordinatorOptions
     /// <summary>The prefix of their names, as in Milvus.</summary>
     public string PChannelPrefix { get; init; } = "by-dev-rootcoord-dml";
 
-    /// <summary>How far ahead timestamps are persisted: one write per window, not per grant.</summary>
+    /// <summary>How far ahead of the clock timestamps are persisted: one write per window, not per grant. After a restart grants run ahead by so much at most, and a little more for each restart that follows at once.</summary>
     public TimeSpan TimestampWindow { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Ids persisted ahead at a time.</summary>

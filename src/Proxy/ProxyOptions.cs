@@ -30,8 +30,8 @@ public sealed record ProxyOptions
     /// <summary>How far behind a Bounded read may be.</summary>
     public TimeSpan GracefulTime { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>A guarantee timestamp further ahead of the clock than this is refused (Q1).</summary>
-    public TimeSpan GuaranteeAheadMax { get; init; } = TimeSpan.FromSeconds(10);
+    /// <summary>A guarantee timestamp further ahead of the clock than this is refused (Q1). More than the coordinator's timestamp window: acks run ahead by that after a restart.</summary>
+    public TimeSpan GuaranteeAheadMax { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>limit + offset of a search or query at most.</summary>
     public int ResultWindowMax { get; init; } = 16384;

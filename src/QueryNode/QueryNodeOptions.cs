@@ -14,8 +14,8 @@ public sealed record QueryNodeOptions
     /// <summary>How long a read waits for a collection that is being loaded, after a restart for example.</summary>
     public TimeSpan LoadWait { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>A guarantee further ahead of the clock than this is refused (Q1).</summary>
-    public TimeSpan GuaranteeAheadMax { get; init; } = TimeSpan.FromSeconds(10);
+    /// <summary>A guarantee further ahead of the clock than this is refused (Q1). More than the coordinator's timestamp window: grants run ahead by that after a restart.</summary>
+    public TimeSpan GuaranteeAheadMax { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Rows of a growing segment's first chunk; each next one doubles. A multiple of 64.</summary>
     public int ChunkRowsMin { get; init; } = 4096;

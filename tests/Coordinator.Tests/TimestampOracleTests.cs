@@ -32,6 +32,22 @@ public sealed class TimestampOracleTests
     }
 
     [Fact]
+    public async Task Restarts_in_a_row_do_not_carry_timestamps_away_from_the_clock()
+    {
+        using var world = new World();
+        var last = Timestamp.Zero;
+        for (var i = 0; i < 20; i++)
+        {
+            var first = (await (await world.StartAsync()).AllocateTimestampsAsync(1, default)).First;
+            Assert.True(first > last, $"{first} after {last} (T6)");
+            last = first;
+        }
+
+        // Each restart begins at the limit of the one before it; the window is 10 s.
+        Assert.InRange(last.UnixMilliseconds - world.Time.Now.ToUnixTimeMilliseconds(), 0, 12_000);
+    }
+
+    [Fact]
     public async Task Grants_within_a_window_write_nothing()
     {
         using var world = new World();

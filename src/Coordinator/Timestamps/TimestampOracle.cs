@@ -9,11 +9,14 @@ namespace MiniMilvus.Coordinator.Timestamps;
 
 /// <summary>
 /// The TSO. Grants come from memory below a persisted limit, so a restart begins above everything ever granted (T6) and an idle system writes
-/// nothing. The limit moves by compare-and-set: an oracle that was replaced finds a limit that is not its own and stops granting (T8).
+/// nothing. A restart begins at the limit, so the limit is a window beyond the clock, not beyond the last grant: restarts in a row would else
+/// carry timestamps away from the clock, until no guarantee is believed any more (Q1). The limit moves by compare-and-set: an oracle that was
+/// replaced finds a limit that is not its own and stops granting (T8).
 /// </summary>
 internal sealed class TimestampOracle(IMetaStore meta, TimeProvider time, TimeSpan window)
 {
     private const uint CountMax = 1u << 16;
+    private const int StepsPerWindow = 100;
 
     private readonly Lock _lock = new();
     private readonly AsyncGate _extending = new();
@@ -77,7 +80,7 @@ internal sealed class TimestampOracle(IMetaStore meta, TimeProvider time, TimeSp
                 return; // Whoever had the gate before us extended it.
             }
 
-            limit = from.Plus((ulong)window.TotalMilliseconds << Timestamp.LogicalBits);
+            limit = Timestamp.Later(Later(Now(), window), Later(from, window / StepsPerWindow));
         }
 
         await _persisted.MoveAsync(limit.Value, ct);
@@ -86,6 +89,8 @@ internal sealed class TimestampOracle(IMetaStore meta, TimeProvider time, TimeSp
             _limit = limit;
         }
     }
+
+    private static Timestamp Later(Timestamp from, TimeSpan by) => from.Plus((ulong)by.TotalMilliseconds << Timestamp.LogicalBits);
 
     private Timestamp Now() => Timestamp.FromUnixMilliseconds(time.GetUtcNow().ToUnixTimeMilliseconds());
 }
