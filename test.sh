@@ -3,7 +3,7 @@
 #   ./test.sh [--install] [--require-all] [--long] [--mutations[=ci]]
 #   --install      install what is missing (done without asking when root): .NET SDK 10, node, npm, strace, docker-compose, etcd, radosgw
 #   --require-all  a skipped test fails the run
-#   --long         more seeds, more rows (MINIMILVUS_LONG=1)
+#   --long         more seeds (a thousand worlds, a thousand walks for each place), larger plots, more rows (MINIMILVUS_LONG=1); hours
 #   --mutations    break the code on purpose and see the named tests fail (tests/Mutations); =ci: only those marked for every run
 set -uo pipefail
 if [ "${BASH_VERSINFO[0]}" -lt 5 ] || { [ "${BASH_VERSINFO[0]}" = 5 ] && [ "${BASH_VERSINFO[1]}" -lt 1 ]; }; then
@@ -13,13 +13,13 @@ fi
 {
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 
-install=0 require_all=0 mutations=0
+install=0 require_all=0 mutations=0 project_limit=900 test_limit=5min
 [ "$(id -u)" = 0 ] && install=1
 for argument in "$@"; do
   case "$argument" in
     --install) install=1 ;;
     --require-all) require_all=1 ;;
-    --long) export MINIMILVUS_LONG=1 ;;
+    --long) export MINIMILVUS_LONG=1; project_limit=28800 test_limit=90min ;;
     --mutations) mutations=all ;;
     --mutations=ci) mutations=ci ;;
     -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
@@ -133,8 +133,8 @@ stop_compiler
 counter() { grep -o '<Counters [^>]*>' "$2" | grep -o " $1=\"[0-9]*\"" | grep -o '[0-9]*' | head -1; }
 
 run_tests() { # project
-  timeout --kill-after=10 "${MINIMILVUS_TEST_TIMEOUT:-900}" \
-    dotnet test "$1" -c Release --no-build --nologo --blame-hang-timeout 5min --blame-hang-dump-type none --results-directory "$results" \
+  timeout --kill-after=10 "${MINIMILVUS_TEST_TIMEOUT:-$project_limit}" \
+    dotnet test "$1" -c Release --no-build --nologo --blame-hang-timeout "$test_limit" --blame-hang-dump-type none --results-directory "$results" \
     --logger "trx;LogFileName=$(basename "$1" .csproj).trx" --logger "console;verbosity=normal" > "$results/$(basename "$1" .csproj).log" 2>&1
 }
 

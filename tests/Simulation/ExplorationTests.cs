@@ -14,8 +14,6 @@ public sealed class ExplorationTests(ITestOutputHelper output)
     /// <summary>A plot that grows beyond this is to be made smaller, not cut.</summary>
     private const int RunsMax = 3_000_000;
 
-    private static bool IsLong => WorldProcess.Setting("MINIMILVUS_LONG") == 1;
-
     public static TheoryData<string, int> OnADisk => Plots((Plot.Takeover, 0, false), (Plot.TakeoverDuringRoll, 0, true));
 
     public static TheoryData<string, int> OnObjects => Plots((Plot.Takeover, 0, false), (Plot.TakeoverDuringRoll, 0, false), (Plot.Race, 0, true), (Plot.TakeoverDuringRoll, 1, true));
@@ -35,7 +33,7 @@ public sealed class ExplorationTests(ITestOutputHelper output)
     private static TheoryData<string, int> Plots(params (Plot Plot, int Faults, bool IsLarge)[] plots)
     {
         var data = new TheoryData<string, int>();
-        foreach (var (plot, faults, isLarge) in plots.Where(p => IsLong || !p.IsLarge))
+        foreach (var (plot, faults, isLarge) in plots.Where(p => WorldProcess.IsLong || !p.IsLarge))
         {
             data.Add(plot.ToString(), faults);
         }

@@ -4,8 +4,8 @@ using Xunit.Abstractions;
 namespace MiniMilvus.Simulation;
 
 /// <summary>
-/// Worlds by seed: fixed ones, then fresh ones until the time is over. MINIMILVUS_SIM_SEED=n runs that seed instead, MINIMILVUS_SIM_SECONDS
-/// bounds the fresh ones (default 25, 0 = none).
+/// Worlds by seed: fixed ones, the first few (a thousand with MINIMILVUS_LONG=1, in slices), then fresh ones until the time is over.
+/// MINIMILVUS_SIM_SEED=n runs that seed instead, MINIMILVUS_SIM_SECONDS bounds the fresh ones (default 25, 0 = none).
 /// </summary>
 [Collection(nameof(Simulation))]
 public sealed class SeedTests(ITestOutputHelper output)
@@ -27,6 +27,18 @@ public sealed class SeedTests(ITestOutputHelper output)
     public void Worlds_of_fixed_seeds_keep_every_invariant_under_faults() =>
         WorldProcess.Run(output, ["seeds", .. WorldProcess.Setting("MINIMILVUS_SIM_SEED") is { } only ? [only.ToString(CultureInfo.InvariantCulture)] : Fixed]);
 
+    public static TheoryData<int, int> Slices => WorldProcess.Slices(50, 10);
+
+    [Theory]
+    [MemberData(nameof(Slices))]
+    public void Worlds_of_many_seeds_keep_every_invariant_under_faults(int first, int count)
+    {
+        if (WorldProcess.Setting("MINIMILVUS_SIM_SEED") is null)
+        {
+            WorldProcess.Run(output, "range", first.ToString(CultureInfo.InvariantCulture), count.ToString(CultureInfo.InvariantCulture));
+        }
+    }
+
     [Fact]
     public void Worlds_of_fresh_seeds_keep_every_invariant_under_faults()
     {
@@ -36,6 +48,14 @@ public sealed class SeedTests(ITestOutputHelper output)
         {
             WorldProcess.Run(output, "fresh", first.ToString(CultureInfo.InvariantCulture), seconds.ToString(CultureInfo.InvariantCulture));
         }
+    }
+
+    [Fact]
+    public void A_world_that_does_not_end_is_ended_and_said_so()
+    {
+        var patience = TimeSpan.FromSeconds(2);
+        var failure = Assert.Throws<Xunit.Sdk.TrueException>(() => WorldProcess.Run(output, patience, "fresh", "1", "100000"));
+        Assert.Contains($"not ended within {patience}", failure.Message, StringComparison.Ordinal);
     }
 
     /// <summary>In two processes, so that hash codes that differ from one to the next are found too.</summary>

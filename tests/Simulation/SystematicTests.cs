@@ -5,7 +5,7 @@ using Xunit.Abstractions;
 namespace MiniMilvus.Simulation;
 
 /// <summary>
-/// The fixed story with a fault at every step of the disk, one run a step. With MINIMILVUS_SIM_SECONDS of 300 or more every kind of fault at
+/// The fixed story with a fault at every step of the disk, one run a step. With MINIMILVUS_LONG=1 every kind of fault at
 /// every step, else some kinds at every third or so.
 /// </summary>
 [Collection(nameof(Simulation))]
@@ -22,7 +22,7 @@ public sealed class SystematicTests(ITestOutputHelper output)
     [InlineData(FaultKinds.Slow, 11)]
     public void A_fault_at_any_step_loses_nothing_acked(string kind, int stride)
     {
-        var step = WorldProcess.Setting("MINIMILVUS_SIM_SECONDS") >= 300 ? 1 : stride;
+        var step = WorldProcess.IsLong ? 1 : stride;
         WorldProcess.Run(output, "steps", kind, step.ToString(CultureInfo.InvariantCulture));
     }
 

@@ -63,7 +63,8 @@ internal sealed class GatedDisk(IDisk disk, DiskHistory history, Actor actor) : 
 
             return call();
         },
-        seen);
+        seen,
+        static message => new IOException(message));
 
     private async ValueTask DoAsync(string what, string path, ulong? change, Func<ValueTask> call) => await StepAsync(
         what,

@@ -12,6 +12,16 @@ internal sealed class SmallObjects(bool knowsConditions)
 
     public ulong State => _objects.Aggregate(Fold.Start, (hash, o) => Fold.Of(hash, Fold.Of(Fold.Of(o.Key), Fold.Of(o.Value))));
 
+    public IEnumerable<string> Keys => _objects.Keys;
+
+    /// <summary>A bit flips where the object lies.</summary>
+    public void Flip(string key, Random random)
+    {
+        var bytes = _objects[key].ToArray();
+        bytes[random.Next(bytes.Length)] ^= (byte)(1 << random.Next(8));
+        _objects[key] = bytes;
+    }
+
     public IObjectStore For(Actor actor) => new Client(this, actor);
 
     private ObjectInfo Put(string key, byte[] content, PutCondition condition)

@@ -11,11 +11,16 @@ internal enum Turn
     ReplyLost,
     /// <summary>It does not happen, and its caller hears the same.</summary>
     Fails,
+    /// <summary>It happens, and its caller hears of it when others have gone on: what it learns may be old by then.</summary>
+    AnswersLate,
 }
 
 /// <summary>A process whose calls of disk, metadata and objects each wait for their turn, while it is held.</summary>
 internal sealed class Actor(SimProcess process, StepGate gate)
 {
+    /// <summary>How the turn of an answer that comes late begins, before the call's own name.</summary>
+    public const string Answer = "answer to ";
+
     public SimProcess Process { get; } = process;
 
     public bool IsHeld { get; set; }
@@ -25,8 +30,10 @@ internal sealed class Actor(SimProcess process, StepGate gate)
 
     public void Learn(ulong seen) => History = Fold.Of(History, seen);
 
-    public async ValueTask<T> StepAsync<T>(string what, bool canBreak, bool changes, Func<ValueTask<T>> call, Func<T, ulong> seen)
+    /// <param name="broken">What its caller hears of a call that is made to fail; by default that it is Unavailable.</param>
+    public async ValueTask<T> StepAsync<T>(string what, bool canBreak, bool changes, Func<ValueTask<T>> call, Func<T, ulong> seen, Func<string, Exception>? broken = null)
     {
+        broken ??= static message => MiniMilvusException.Unavailable(message);
         if (!IsHeld)
         {
             return await call();
@@ -37,14 +44,19 @@ internal sealed class Actor(SimProcess process, StepGate gate)
         if (turn == Turn.Fails)
         {
             Learn((ulong)turn);
-            throw MiniMilvusException.Unavailable($"injected: {what} did not happen");
+            throw broken($"injected: {what} did not happen");
         }
 
         try
         {
             var result = await call();
-            Learn(turn == Turn.Happens ? seen(result) : (ulong)turn);
-            return turn == Turn.Happens ? result : throw MiniMilvusException.Unavailable($"injected: the reply to {what} was lost");
+            Learn(turn == Turn.ReplyLost ? (ulong)turn : seen(result));
+            if (turn == Turn.AnswersLate)
+            {
+                await gate.WaitAsync(this, $"{Answer}{what}", canBreak: false, changes: false, () => Task.CompletedTask);
+            }
+
+            return turn == Turn.ReplyLost ? throw broken($"injected: the reply to {what} was lost") : result;
         }
         catch (Exception e)
         {

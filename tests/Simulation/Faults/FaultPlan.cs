@@ -54,15 +54,18 @@ internal sealed class CountChanges : IFaultPlan
 }
 
 /// <summary>
-/// Seeded faults: a few stations are chosen, for each the kind of fault and how many of its steps pass before it strikes. What has struck is
-/// replaced by another choice, so that a run has faults to its end. Mercy: deadly faults keep a distance, so that the world can live.
+/// Seeded faults: a few stations are chosen, for each the kind of fault and how many of its steps pass before it strikes. What has struck, or has
+/// waited too long for a step of its station, is replaced by another choice, so that a run has faults to its end. Mercy: deadly faults keep a distance, so that the world can live.
 /// </summary>
 internal sealed class SeededFaults(Random random, IReadOnlyList<string> stations, int most, Func<long> now) : IFaultPlan
 {
     private static readonly long Distance = TimeSpan.FromMilliseconds(400).Ticks;
 
+    private const int WaitSteps = 400;
+
     private readonly Dictionary<string, (string Kind, int Skip)> _armed = [];
-    private readonly HashSet<string> _seen = [];
+    private readonly Queue<(string Station, long Until)> _waiting = new();
+    private long _steps;
     private long _lastDeadly = -TimeSpan.TicksPerSecond;
 
     public int Struck { get; private set; }
@@ -71,10 +74,15 @@ internal sealed class SeededFaults(Random random, IReadOnlyList<string> stations
 
     public string? At(DiskStep step, string station)
     {
-        _seen.Add(station);
         if (!IsOn || Struck >= most)
         {
             return null;
+        }
+
+        _steps++;
+        while (_waiting.TryPeek(out var oldest) && oldest.Until < _steps)
+        {
+            _armed.Remove(_waiting.Dequeue().Station);
         }
 
         while (_armed.Count < 4)
@@ -83,6 +91,7 @@ internal sealed class SeededFaults(Random random, IReadOnlyList<string> stations
             var kinds = FaultKinds.Applicable(chosen);
             var frequent = chosen.StartsWith("log block", StringComparison.Ordinal) || chosen.StartsWith("meta journal", StringComparison.Ordinal);
             _armed[chosen] = (kinds[random.Next(kinds.Count)], random.Next(frequent ? 60 : 5));
+            _waiting.Enqueue((chosen, _steps + WaitSteps));
         }
 
         if (!_armed.TryGetValue(station, out var fault))
@@ -129,4 +138,14 @@ internal sealed class FaultAtStation(string where, string kind, int skip) : IFau
         HasStruck = true;
         return kind;
     }
+}
+
+/// <summary>A kill while an object is being written, which leaves something for the next start to clear away, and from then on one fault at one station.</summary>
+internal sealed class FaultBehindKill(string where, string kind, int skip) : IFaultPlan
+{
+    private const string Killed = "object staging fsync";
+    private readonly FaultAtStation _kill = new(Killed, FaultKinds.Kill, 5);
+    private readonly FaultAtStation _fault = new(where, kind, skip);
+
+    public string? At(DiskStep step, string station) => _kill.HasStruck ? _fault.At(step, station) : _kill.At(step, station);
 }

@@ -133,21 +133,21 @@ internal sealed class CollectionModel(string name, int shards, Violations violat
         return (int)((uint)((x ^ (x >> 32)) >> 3) % (uint)shards);
     }
 
-    /// <summary>Checks a read that must show every row of the collection.</summary>
-    public void CheckWhole(string what, ulong snapshot, IReadOnlyList<(long Key, long Value)> rows)
+    /// <summary>Checks a read that must show every row of the collection that passes its filter.</summary>
+    public void CheckWhole(string what, ulong snapshot, RowFilter filter, IReadOnlyList<(long Key, long Value)> rows)
     {
-        var found = CheckRows(what, snapshot, rows);
+        var found = CheckRows(what, snapshot, filter, rows);
         foreach (var (key, history) in _keys)
         {
-            if (!found.ContainsKey(key) && !history.At(snapshot).Contains(null))
+            if (!found.ContainsKey(key) && history.At(snapshot).All(v => v is { } value && filter.Passes(key, value)))
             {
                 violations.Add("W1 an acked row is found", $"{what} of {name} at {snapshot}: key {key} is missing; expected {Text(history.At(snapshot))}; its writes: {Story(history)}");
             }
         }
     }
 
-    /// <summary>Checks that every row shown may be there, once.</summary>
-    public SortedDictionary<long, long> CheckRows(string what, ulong snapshot, IReadOnlyList<(long Key, long Value)> rows)
+    /// <summary>Checks that every row shown may be there, once, and passes the filter.</summary>
+    private SortedDictionary<long, long> CheckRows(string what, ulong snapshot, RowFilter filter, IReadOnlyList<(long Key, long Value)> rows)
     {
         var found = new SortedDictionary<long, long>();
         foreach (var (key, value) in rows)
@@ -155,6 +155,11 @@ internal sealed class CollectionModel(string name, int shards, Violations violat
             if (!found.TryAdd(key, value))
             {
                 violations.Add("Q5 a key is shown once", $"{what} of {name} at {snapshot}: key {key} with {found[key]} and {value}");
+            }
+
+            if (!filter.Passes(key, value))
+            {
+                violations.Add("Q1 a filtered read shows only what passes", $"{what} of {name} at {snapshot}: key {key} = {value}");
             }
 
             if (!_keys.TryGetValue(key, out var history))
@@ -171,14 +176,14 @@ internal sealed class CollectionModel(string name, int shards, Violations violat
         return found;
     }
 
-    public void CheckCount(string what, ulong snapshot, long count)
+    public void CheckCount(string what, ulong snapshot, RowFilter filter, long count)
     {
         var (least, most) = (0L, 0L);
-        foreach (var history in _keys.Values)
+        foreach (var (key, history) in _keys)
         {
             var values = history.At(snapshot);
-            most += values.Any(v => v is not null) ? 1 : 0;
-            least += values.Contains(null) ? 0 : 1;
+            most += values.Any(v => v is { } value && filter.Passes(key, value)) ? 1 : 0;
+            least += values.All(v => v is { } value && filter.Passes(key, value)) ? 1 : 0;
         }
 
         if (count < least || count > most)
@@ -188,9 +193,9 @@ internal sealed class CollectionModel(string name, int shards, Violations violat
     }
 
     /// <summary>Checks a search's best hits against the model: right scores, best first, nothing better left out.</summary>
-    public void CheckSearch(string what, ulong snapshot, float[] query, int topK, IReadOnlyList<(long Key, long Value)> rows, IReadOnlyList<float> scores)
+    public void CheckSearch(string what, ulong snapshot, RowFilter filter, float[] query, int topK, IReadOnlyList<(long Key, long Value)> rows, IReadOnlyList<float> scores)
     {
-        var found = CheckRows(what, snapshot, rows);
+        var found = CheckRows(what, snapshot, filter, rows);
         for (var i = 0; i < rows.Count; i++)
         {
             var expected = Wire.Distance(query, Wire.Vector(rows[i].Key, rows[i].Value));
@@ -209,7 +214,7 @@ internal sealed class CollectionModel(string name, int shards, Violations violat
         foreach (var (key, history) in _keys)
         {
             var values = history.At(snapshot);
-            if (!found.ContainsKey(key) && values.Count == 1 && values.First() is { } value && Wire.Distance(query, Wire.Vector(key, value)) is var score && score < worst)
+            if (!found.ContainsKey(key) && values.Count == 1 && values.First() is { } value && filter.Passes(key, value) && Wire.Distance(query, Wire.Vector(key, value)) is var score && score < worst)
             {
                 violations.Add("Q6 no partial answer", $"{what} of {name} at {snapshot}: key {key} = {value} with score {score} is missing among {rows.Count} hits (worst {worst}); its writes: {Story(history)}");
             }

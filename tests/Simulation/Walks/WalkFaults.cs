@@ -11,6 +11,8 @@ internal enum WalkFault
     ReplyLost,
     /// <summary>Its caller hears that it did not answer, and it happens later, perhaps behind the caller's next try (W14).</summary>
     Late,
+    /// <summary>It happens, and its caller hears of it when others have gone on: a look-up that is old when it is answered.</summary>
+    AnswersLate,
     /// <summary>It happens, and once more later.</summary>
     Duplicated,
     /// <summary>Its process is killed while it is on its way, before it happens.</summary>

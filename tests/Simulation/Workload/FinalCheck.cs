@@ -28,29 +28,31 @@ internal static class FinalCheck
         await CheckSegmentsAsync(world, cluster);
     }
 
-    /// <summary>W1: every acked tick that is not truncated is in the log as a reader sees it.</summary>
+    /// <summary>W1: every acked append that begins at or above the truncation watermark is in the log as a reader sees it, also when it sees nothing.</summary>
     private static async Task CheckLogAsync(SimWorld world, SimCluster cluster, LogLedger ledger)
     {
-        if (!world.Stations.AckedTicks.TryGetValue(ledger.Channel.Name, out var acked) || acked.Count == 0)
+        if (!world.Stations.AckedAppends.TryGetValue(ledger.Channel.Name, out var acked) || acked.Count == 0)
         {
             return;
         }
 
-        var until = acked[^1];
+        var until = acked[^1].Tick;
         var cursor = ledger.Open(LogPosition.Beginning);
-        await cluster.Process.CallAsync(async () =>
+        var truncated = await cluster.Process.CallAsync(async () =>
         {
             using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(60), cluster.Process.Time);
             await world.ReadAsync(cluster, cursor, ledger.Channel, LogPosition.Beginning, v => (v.Message?.CommitTick ?? v.Tick.Tick) < until, stop.Token);
-            return true;
+            return (await cluster.Log.GetWatermarksAsync(ledger.Channel.Name, stop.Token)).TruncatedUntil;
         });
         var seen = cursor.Commits.ToHashSet();
         var first = cursor.Commits.Count > 0 ? cursor.Commits[0] : Timestamp.Max;
-        foreach (var tick in acked)
+        foreach (var append in acked)
         {
-            if (tick >= first && !seen.Contains(tick))
+            if ((append.First >= truncated || append.Tick >= first) && !seen.Contains(append.Tick))
             {
-                world.Violations.Add("W1 an acked entry is readable until it is truncated", $"{ledger.Channel}: acked tick {tick} is not in the log, which begins at {first} and was read to {cursor.LastPosition}");
+                world.Violations.Add(
+                    "W1 an acked entry is readable until it is truncated",
+                    $"{ledger.Channel}: the append acked at {append.Tick}, place {append.Last}, is not in the log, which is truncated until {truncated}, begins at {first} and was read to {cursor.LastPosition}");
             }
         }
     }

@@ -37,6 +37,22 @@ internal sealed record SeedReport(int Seed, ulong Trace, long Steps, TimeSpan Si
 /// </summary>
 internal sealed class SeedRun
 {
+    private const int Few = 9;
+    private const int Many = 50;
+
+    /// <summary>What has to happen over so many seeds, beside the faults.</summary>
+    public static IReadOnlyList<string> Required(int seeds) =>
+    [
+        .. seeds < Few ? [] : (string[])
+        [
+            Happened.HandoffBesideRead, Happened.TailFellBehind, Happened.FilteredRead, "a delete file was committed", "segments were compacted", "a sealed segment got its index", "a segment was released",
+            "a growing buffer was let go and read again", "a truncated log segment was collected", "an append was slowed", "an append was refused for want of room",
+        ],
+        .. seeds < Many ? [] : (string[])["a query node's shard failed and started over"],
+    ];
+
+    private const int OperationsMin = 500;
+    private const int FaultsMin = 5;
     private readonly SimWorld _world;
     private readonly SeedSize _size;
     private readonly Random _random;
@@ -75,11 +91,26 @@ internal sealed class SeedRun
             violations.Add("the run ends", e is Scheduling.SimulationHangException or Scheduling.EscapedException ? e.Message : e.ToString());
         }
 
+        if (run._size.WithFaults && violations.Found.Count == 0)
+        {
+            run.RequireEnough(faults);
+        }
+
         return new SeedReport(seed, world.Scheduler.Trace, world.Scheduler.Steps, TimeSpan.FromTicks(world.Scheduler.Now),
             run._clients.Sum(c => c.Operations), run._clients.Sum(c => c.Succeeded), faults.Struck, world.Generation, violations.Found, [.. world.Log.Lines])
         {
             Compactions = world.Stations.Counts.GetValueOrDefault(Core.Events.Station.SegmentCompacted),
         };
+    }
+
+    /// <summary>A seed in which little was asked and little failed has proved little.</summary>
+    private void RequireEnough(SeededFaults faults)
+    {
+        var operations = _clients.Sum(c => c.Operations);
+        if (operations < OperationsMin || faults.Struck < FaultsMin)
+        {
+            _world.Violations.Add("a seed is full", $"{operations} operations and {faults.Struck} faults; expected at least {OperationsMin} and {FaultsMin}");
+        }
     }
 
     private async Task StoryAsync(SeededFaults faults)
@@ -95,6 +126,7 @@ internal sealed class SeedRun
         var extra = TablesAsync(Client("ddl", 0));
         await Task.WhenAll([.. clients, extra, DisturbAsync()]);
         faults.IsOn = false;
+        _world.FreeBytes = null;
         _world.Faults = NoFaults.Instance;
         if (!_world.Violations.Any)
         {
@@ -122,8 +154,13 @@ internal sealed class SeedRun
         while (_left > 0 && _size.WithCrashes && !_world.Violations.Any)
         {
             await _world.DelayAsync(TimeSpan.FromMilliseconds(_random.Next(500, 6000)));
-            switch (_random.Next(6))
+            switch (_random.Next(8))
             {
+                case 3:
+                    _world.FreeBytes = _random.NextInt64(2 * SimWorld.FullBelowBytes); // slowed or refused, and then there is room again
+                    await _world.DelayAsync(TimeSpan.FromMilliseconds(_random.Next(200, 1000)));
+                    _world.FreeBytes = null;
+                    break;
                 case 0:
                     _world.Cut();
                     break;
@@ -174,13 +211,13 @@ internal sealed class SeedRun
                     await client.FlushAsync(model);
                     break;
                 case < 15:
-                    await client.QueryAsync(model, level);
+                    await client.QueryAsync(model, level, Filter());
                     break;
                 case 15:
-                    await client.CountAsync(model, level);
+                    await client.CountAsync(model, level, Filter());
                     break;
                 case < 18:
-                    await client.SearchAsync(model, level, random.Next(2) == 0 ? 5 : 2000);
+                    await client.SearchAsync(model, level, random.Next(2) == 0 ? 5 : 2000, Filter());
                     break;
                 case 18:
                     await client.QueryAsync(model, ConsistencyLevel.Strong);
@@ -192,6 +229,8 @@ internal sealed class SeedRun
 
             await _world.DelayAsync(TimeSpan.FromMicroseconds(random.Next(1, 30_000)));
         }
+
+        RowFilter? Filter() => random.Next(2) == 0 ? RowFilter.Any(random) : null;
 
         List<(long, long?)> New(int count)
         {

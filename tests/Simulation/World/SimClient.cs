@@ -39,8 +39,6 @@ internal sealed class SimClient(SimWorld world, Random random, string name)
 
     public long Succeeded { get; private set; }
 
-    public static SortedDictionary<string, long> Refusals { get; } = [];
-
     public async Task<Reply<MutationResult>> WriteAsync(CollectionModel model, string rpc, IReadOnlyList<(long Key, long? Value)> rows, string partition = "")
     {
         var cluster = await world.ClusterAsync();
@@ -70,34 +68,34 @@ internal sealed class SimClient(SimWorld world, Random random, string name)
         else
         {
             op.Outcome = reply.Status?.Code == InvalidParameter ? Outcome.Refused : Outcome.Unknown;
-            if (op.Outcome == Outcome.Refused)
-            {
-                world.Violations.Add("a valid request is not refused as invalid", $"{rpc} to {model.Name}: {reply.Why}");
-            }
         }
 
         world.Log.Add($"{name}: {rpc} {model.Name} {string.Join(", ", rows.Select(r => $"{r.Key}={r.Value?.ToString() ?? "x"}"))} -> {op.Outcome} {(reply.IsOk ? op.Tick.ToString() : reply.Why)}");
         return reply;
     }
 
-    /// <summary>A query of the whole collection, checked against the model; a Strong one in a later life settles what was unknown.</summary>
-    public async Task<bool> QueryAsync(CollectionModel model, ConsistencyLevel level)
+    /// <summary>A query of all that passes a filter, checked against the model; a Strong one of everything in a later life settles what was unknown.</summary>
+    public async Task<bool> QueryAsync(CollectionModel model, ConsistencyLevel level, RowFilter? filter = null)
     {
-        var cluster = await world.ClusterAsync();
+        var (cluster, passing) = (await world.ClusterAsync(), filter ?? RowFilter.None);
         var floor = Floor(model, level, cluster);
-        var guarantee = level == ConsistencyLevel.Session ? _lastWrite : 0;
-        var reply = await CallAsync(cluster, "query", false, (service, call) => service.Query(Wire.Query(model.Name, "v >= 0", level, guarantee, count: false).Sent(), call), m => m.Status);
+        var reply = await ReadAsync(
+            cluster, model, "query", (service, call) => service.Query(Wire.Query(model.Name, passing.Text, level, Guarantee(level), count: false).Sent(), call), m => m.Status);
         if (!reply.IsOk)
         {
             return false;
         }
 
         var fields = reply.Message!.FieldsData;
-        var rows = fields.Longs("id").Zip(fields.Longs("v")).ToList();
+        var rows = fields.Count == 0 ? [] : fields.Longs("id").Zip(fields.Longs("v")).ToList();
         CheckFloor("query", model, level, floor, reply.Message.SessionTs);
-        CheckVectors(model, rows, fields.First(f => f.FieldName == "vec").Vectors.FloatVector.Data);
-        model.CheckWhole($"{level} query", reply.Message.SessionTs, rows);
-        if (level == ConsistencyLevel.Strong)
+        CheckVectors(model, rows, fields.Count == 0 ? [] : fields.First(f => f.FieldName == "vec").Vectors.FloatVector.Data);
+        model.CheckWhole($"{level} query of {passing.Text}", reply.Message.SessionTs, passing, rows);
+        if (filter is not null)
+        {
+            Happened.Shared.Add(Happened.FilteredRead);
+        }
+        else if (level == ConsistencyLevel.Strong)
         {
             model.Pin(reply.Message.SessionTs, rows, reply.Generation);
         }
@@ -105,29 +103,29 @@ internal sealed class SimClient(SimWorld world, Random random, string name)
         return true;
     }
 
-    public async Task<bool> CountAsync(CollectionModel model, ConsistencyLevel level)
+    public async Task<bool> CountAsync(CollectionModel model, ConsistencyLevel level, RowFilter? filter = null)
     {
-        var cluster = await world.ClusterAsync();
+        var (cluster, passing) = (await world.ClusterAsync(), filter ?? RowFilter.None);
         var floor = Floor(model, level, cluster);
-        var guarantee = level == ConsistencyLevel.Session ? _lastWrite : 0;
-        var reply = await CallAsync(cluster, "count", false, (service, call) => service.Query(Wire.Query(model.Name, "", level, guarantee, count: true).Sent(), call), m => m.Status);
+        var reply = await ReadAsync(
+            cluster, model, "count", (service, call) => service.Query(Wire.Query(model.Name, filter?.Text ?? "", level, Guarantee(level), count: true).Sent(), call), m => m.Status);
         if (!reply.IsOk)
         {
             return false;
         }
 
         CheckFloor("count", model, level, floor, reply.Message!.SessionTs);
-        model.CheckCount($"{level} count", reply.Message.SessionTs, reply.Message.FieldsData.Longs("count(*)")[0]);
+        model.CheckCount($"{level} count of {passing.Text}", reply.Message.SessionTs, passing, reply.Message.FieldsData.Longs("count(*)")[0]);
         return true;
     }
 
-    public async Task<bool> SearchAsync(CollectionModel model, ConsistencyLevel level, int topK)
+    public async Task<bool> SearchAsync(CollectionModel model, ConsistencyLevel level, int topK, RowFilter? filter = null)
     {
-        var cluster = await world.ClusterAsync();
+        var (cluster, passing) = (await world.ClusterAsync(), filter ?? RowFilter.None);
         var floor = Floor(model, level, cluster);
-        var guarantee = level == ConsistencyLevel.Session ? _lastWrite : 0;
         var query = Wire.Vector(random.Next(1000), random.Next(1000));
-        var reply = await CallAsync(cluster, "search", false, (service, call) => service.Search(Wire.Search(model.Name, query, topK, level, guarantee).Sent(), call), m => m.Status);
+        var reply = await ReadAsync(
+            cluster, model, "search", (service, call) => service.Search(Wire.Search(model.Name, filter?.Text ?? "", query, topK, level, Guarantee(level)).Sent(), call), m => m.Status);
         if (!reply.IsOk)
         {
             return false;
@@ -137,7 +135,12 @@ internal sealed class SimClient(SimWorld world, Random random, string name)
         var keys = results.Ids.IdFieldCase == Contracts.Wire.Schema.IDs.IdFieldOneofCase.IntId ? (IReadOnlyList<long>)results.Ids.IntId.Data : [];
         var rows = keys.Count == 0 ? [] : keys.Zip(results.FieldsData.Longs("v")).ToList();
         CheckFloor("search", model, level, floor, reply.Message.SessionTs);
-        model.CheckSearch($"{level} search", reply.Message.SessionTs, query, topK, rows, [.. results.Scores]);
+        model.CheckSearch($"{level} search of {passing.Text}", reply.Message.SessionTs, passing, query, topK, rows, [.. results.Scores]);
+        if (filter is not null)
+        {
+            Happened.Shared.Add(Happened.FilteredRead);
+        }
+
         return true;
     }
 
@@ -188,16 +191,34 @@ internal sealed class SimClient(SimWorld world, Random random, string name)
         world.Violations.Add("W13 a read that is repeated is answered", $"{what}: refused 100 times");
     }
 
-    private static ulong Floor(CollectionModel model, ConsistencyLevel level, SimCluster cluster) => level switch
+    /// <summary>The least snapshot of a read at a level: for Session the client's own last write, which it hands in as its guarantee.</summary>
+    private ulong Floor(CollectionModel model, ConsistencyLevel level, SimCluster cluster) => level switch
     {
         ConsistencyLevel.Strong => model.LastAcked,
         ConsistencyLevel.Bounded => (ulong)(cluster.Process.Time.GetUtcNow().ToUnixTimeMilliseconds() - 5000) << 18,
+        ConsistencyLevel.Session => _lastWrite,
         _ => 0,
     };
 
+    private ulong Guarantee(ConsistencyLevel level) => level == ConsistencyLevel.Session ? _lastWrite : 0;
+
+    private async Task<Reply<T>> ReadAsync<T>(
+        SimCluster cluster, CollectionModel model, string rpc, Func<MilvusGrpcService, ServerCallContext, Task<T>> call, Func<T, Status> status)
+        where T : class, IMessage<T>, new()
+    {
+        world.Reads[model.Name] = world.Reads.GetValueOrDefault(model.Name) + 1;
+        try
+        {
+            return await CallAsync(cluster, rpc, false, call, status);
+        }
+        finally
+        {
+            world.Reads[model.Name]--;
+        }
+    }
+
     private void CheckFloor(string what, CollectionModel model, ConsistencyLevel level, ulong floor, ulong snapshot)
     {
-        floor = level == ConsistencyLevel.Session ? Math.Max(floor, 0) : floor;
         if (snapshot < floor)
         {
             world.Violations.Add("Q1 a read runs at or above its guarantee", $"{level} {what} of {model.Name}: ran at {snapshot}, expected at least {floor}");
@@ -247,6 +268,15 @@ internal sealed class SimClient(SimWorld world, Random random, string name)
             if (found.Code == 0)
             {
                 Succeeded++;
+            }
+            else
+            {
+                if (found.Code == InvalidParameter)
+                {
+                    world.Violations.Add("a valid request is not refused as invalid", $"{name}: {rpc}: {found.Reason}");
+                }
+
+                Happened.Shared.Add($"{rpc} was refused with code {found.Code}");
             }
 
             return new Reply<T>(message, found, cluster.Generation);

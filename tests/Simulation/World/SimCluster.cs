@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using MiniMilvus.Coordinator;
 using MiniMilvus.Core;
@@ -6,6 +8,7 @@ using MiniMilvus.Core.Errors;
 using MiniMilvus.Core.Events;
 using MiniMilvus.Core.Messages;
 using MiniMilvus.Core.Streaming;
+using MiniMilvus.Core.Time;
 using MiniMilvus.DataNode;
 using MiniMilvus.DataNode.Flush;
 using MiniMilvus.Proxy;
@@ -72,7 +75,7 @@ internal sealed class SimCluster(int generation, SimProcess process, IDisk disk,
         Start("catalog view", Catalog.RunAsync);
         await Catalog.RefreshAsync(ct);
         var streamingNode = new StreamingNodeRole("", Log, coordinator, coordinator, Catalog, Meta, options.StreamingNode, time, stations, logs.CreateLogger<StreamingNodeRole>());
-        resolver.Local = streamingNode.Handler;
+        resolver.Local = new WatchedHandler(streamingNode.Handler);
         Start("streaming node", streamingNode.RunAsync);
         Start("coordinator", coordinator.RunAsync);
         Reader = new TailingLogReader(Log, resolver, time, stations);
@@ -152,6 +155,43 @@ internal sealed class SimCluster(int generation, SimProcess process, IDisk disk,
     {
         public async ValueTask RequestSealAsync(VChannel channel, CollectionId collection, CancellationToken ct) =>
             await streaming.AppendAsync(channel, [new ManualFlushBody(collection, [])], ct);
+    }
+
+    /// <summary>Tells of subscribers that the tail buffer has cut off.</summary>
+    private sealed class WatchedHandler(IStreamingHandler inner) : IStreamingHandler
+    {
+        public ValueTask<AppendResult> AppendAsync(PChannel pchannel, Term term, VChannel channel, ImmutableArray<MessageBody> messages, CancellationToken ct) =>
+            inner.AppendAsync(pchannel, term, channel, messages, ct);
+
+        public ValueTask<Timestamp> SignalAsync(PChannel channel, Term term, Timestamp atLeast, CancellationToken ct) => inner.SignalAsync(channel, term, atLeast, ct);
+
+        public async ValueTask<TailSubscription> SubscribeAsync(PChannel channel, LogPosition from, CancellationToken ct)
+        {
+            var subscription = await inner.SubscribeAsync(channel, from, ct);
+            return subscription with { Frames = WatchAsync(subscription.Frames, ct) };
+        }
+
+        private static async IAsyncEnumerable<TailFrame> WatchAsync(IAsyncEnumerable<TailFrame> frames, [EnumeratorCancellation] CancellationToken ct)
+        {
+            await using var enumerator = frames.GetAsyncEnumerator(ct);
+            while (true)
+            {
+                try
+                {
+                    if (!await enumerator.MoveNextAsync())
+                    {
+                        yield break;
+                    }
+                }
+                catch (MiniMilvusException e) when (e.Message.Contains("behind the tail buffer", StringComparison.Ordinal))
+                {
+                    Happened.Shared.Add(Happened.TailFellBehind);
+                    throw;
+                }
+
+                yield return enumerator.Current;
+            }
+        }
     }
 
     /// <summary>As Host/Wiring/AssignmentResolver, for the one node there is.</summary>

@@ -7,7 +7,7 @@ namespace MiniMilvus.Simulation.World;
 /// A mount of the simulated disk with a latency drawn for each call, so that calls overlap and finish in an order of their own. Also where code
 /// that has left the scheduler is found.
 /// </summary>
-internal sealed class SimDisk(IDisk disk, SimProcess process, SimScheduler scheduler, Random random, Func<string, bool> ignoresFlush) : IDisk
+internal sealed class SimDisk(IDisk disk, SimProcess process, SimScheduler scheduler, Random random, Func<string, bool> ignoresFlush, Func<long?> freeBytes) : IDisk
 {
     public async ValueTask<IDiskFile> OpenAsync(string path, DiskOpenMode mode, CancellationToken ct)
     {
@@ -64,7 +64,7 @@ internal sealed class SimDisk(IDisk disk, SimProcess process, SimScheduler sched
         await disk.FlushDirectoryAsync(folder, ct);
     }
 
-    public (long FreeBytes, long TotalBytes) Space() => disk.Space();
+    public (long FreeBytes, long TotalBytes) Space() => freeBytes() is { } free ? (free, disk.Space().TotalBytes) : disk.Space();
 
     private bool IgnoresFlush(string path) => ignoresFlush(path);
 

@@ -45,6 +45,7 @@ internal sealed class SimLog(SimScheduler scheduler) : ILoggerFactory
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
+            Happened.Shared.Logged(eventId.Name);
             if (IsEnabled(logLevel))
             {
                 log.Add($"{logLevel} {category}: {formatter(state, exception)}{(exception is null ? "" : " <- " + Flat(exception))}");

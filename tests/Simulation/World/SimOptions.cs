@@ -20,7 +20,7 @@ internal sealed record SimOptions
     public WoodpeckerOptions Woodpecker { get; init; } = new()
     {
         BlockBytesMax = 2048, GroupBytesMax = 8192, SegmentBytesMax = 12 * 1024, SegmentBlocksMax = 40, SegmentAgeMax = TimeSpan.FromSeconds(20),
-        PreallocateBytesFirst = 4096, PreallocateBytesMax = 8192, ReadBytes = 4096, TailBytesMax = 16 * 1024, DiskFreeBytesMin = 0,
+        PreallocateBytesFirst = 4096, PreallocateBytesMax = 8192, ReadBytes = 4096, TailBytesMax = 4 * 1024, DiskUsedFractionMax = 1, DiskFreeBytesMin = SimWorld.FullBelowBytes, DiskSlowBytes = SimWorld.FullBelowBytes, DiskSpaceLookInterval = TimeSpan.FromMilliseconds(100),
         RetentionTime = TimeSpan.FromSeconds(1), CollectionRetryInterval = TimeSpan.FromSeconds(1), ReaderLeaseTime = TimeSpan.FromSeconds(2),
     };
 
@@ -31,7 +31,7 @@ internal sealed record SimOptions
 
     public StreamingNodeOptions StreamingNode { get; init; } = new()
     {
-        TailBufferBytes = 16 * 1024, SegmentRowsMax = 40, SegmentBytesMax = 64 * 1024, TruncationInterval = TimeSpan.FromSeconds(1), GroupMessagesMax = 16,
+        TailBufferBytes = 4 * 1024, SegmentRowsMax = 40, SegmentBytesMax = 64 * 1024, TruncationInterval = TimeSpan.FromSeconds(1), GroupMessagesMax = 16,
     };
 
     public QueryNodeOptions QueryNode { get; init; } = new()
@@ -41,7 +41,7 @@ internal sealed record SimOptions
 
     public DataNodeOptions DataNode { get; init; } = new()
     {
-        SealAgeMax = TimeSpan.FromSeconds(15), SealRequestInterval = TimeSpan.FromSeconds(3), SealBacklogBytes = 64 * 1024, DeleteCountMax = 20, DeleteAgeMax = TimeSpan.FromSeconds(5),
+        SealAgeMax = TimeSpan.FromSeconds(15), SealRequestInterval = TimeSpan.FromSeconds(3), SealBacklogBytes = 64 * 1024, DeleteCountMax = 20, BufferBytesMax = 3 * 1024, SealPressureBytes = 3 * 1024, DeleteAgeMax = TimeSpan.FromSeconds(5),
         CheckpointInterval = TimeSpan.FromMilliseconds(500), IdleCheckpointInterval = TimeSpan.FromSeconds(2), RetryDelayMax = TimeSpan.FromSeconds(2),
         GarbageInterval = TimeSpan.FromSeconds(4), Compaction = Compacting, Retention = Retaining,
     };

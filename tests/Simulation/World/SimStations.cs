@@ -6,13 +6,13 @@ using MiniMilvus.Simulation.Scheduling;
 namespace MiniMilvus.Simulation.World;
 
 /// <summary>Hears the stations of every life of the server: folds them into the trace and checks what must hold at each (W2, T6, S3).</summary>
-internal sealed class SimStations(SimScheduler scheduler, Violations violations, Func<string, LogPosition?> lowestCheckpoint) : IStationSink
+internal sealed class SimStations(SimScheduler scheduler, Violations violations, Func<string, LogPosition?> lowestCheckpoint, Func<string, bool> isRead) : IStationSink
 {
     private readonly Dictionary<string, (Timestamp Tick, LogPosition Position)> _acked = [];
     private readonly Dictionary<string, Timestamp> _published = [];
 
-    /// <summary>The ticks acked on each pchannel, rising.</summary>
-    public SortedDictionary<string, List<Timestamp>> AckedTicks { get; } = [];
+    /// <summary>What was acked on each pchannel, rising.</summary>
+    public SortedDictionary<string, List<AckedAppend>> AckedAppends { get; } = [];
 
     public SortedDictionary<Station, long> Counts { get; } = [];
 
@@ -35,6 +35,9 @@ internal sealed class SimStations(SimScheduler scheduler, Violations violations,
                 }
 
                 _published[value.Channel] = value.Tick;
+                break;
+            case Station.Handoff when isRead(value.Channel):
+                Happened.Shared.Add(Happened.HandoffBesideRead);
                 break;
             case Station.LogTruncated:
                 if (lowestCheckpoint(value.Channel) is { } lowest && value.Position > lowest)
@@ -60,11 +63,18 @@ internal sealed class SimStations(SimScheduler scheduler, Violations violations,
         }
 
         _acked[value.Channel] = (value.Tick, value.Position);
-        if (!AckedTicks.TryGetValue(value.Channel, out var ticks))
+        if (!AckedAppends.TryGetValue(value.Channel, out var appends))
         {
-            AckedTicks[value.Channel] = ticks = [];
+            AckedAppends[value.Channel] = appends = [];
         }
 
-        ticks.Add(value.Tick);
+        appends.Add(new AckedAppend(value.Tick, value.Position, value.Count));
     }
+}
+
+/// <summary>An append that was acked: the tick and the place of its last message, and how many messages it has.</summary>
+internal readonly record struct AckedAppend(Timestamp Tick, LogPosition Last, long Messages)
+{
+    /// <summary>Its first message lies here or above: they are contiguous; of one that lies across the end of a log segment this is the least place.</summary>
+    public LogPosition First => Last.Entry + 1 >= Messages ? new LogPosition(Last.Segment, Last.Entry + 1 - Messages) : new LogPosition(Last.Segment - 1, 0);
 }

@@ -14,6 +14,9 @@ namespace MiniMilvus.Simulation.World;
 /// </summary>
 internal sealed class SimWorld
 {
+    /// <summary>Appends are refused while less is free, and slowed while less than twice as much is.</summary>
+    public const long FullBelowBytes = 1 << 20;
+
     private static readonly TimeSpan Startup = TimeSpan.FromSeconds(60);
     private readonly Random _random;
     private readonly SimOptions _options;
@@ -27,6 +30,7 @@ internal sealed class SimWorld
 
     public SimWorld(int seed, SimOptions? options = null)
     {
+        Happened.Shared.Begin();
         Seed = seed;
         _random = new Random(seed ^ 0x5EED);
         _options = options ?? new SimOptions();
@@ -34,7 +38,7 @@ internal sealed class SimWorld
         Machine = new SimProcess(Scheduler, "machine", TimeSpan.Zero);
         Log = new SimLog(Scheduler);
         Violations = new Violations(() => Scheduler.ToString()) { OnFound = text => Log.Add("VIOLATION " + text) };
-        Stations = new SimStations(Scheduler, Violations, LowestCheckpoint);
+        Stations = new SimStations(Scheduler, Violations, LowestCheckpoint, IsRead);
         Ledgers = [.. _options.PChannels.Select(p => new LogLedger(p, Violations))];
         _disk = new SimulatedDisk(Machine.Time, seed) { OnStep = Step };
         Scheduler.Dump = () => string.Join('\n', Log.Lines.TakeLast(60));
@@ -64,6 +68,12 @@ internal sealed class SimWorld
     public int Generation { get; private set; }
 
     public int Crashes { get; private set; }
+
+    /// <summary>How many reads of each collection are running.</summary>
+    public SortedDictionary<string, int> Reads { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>How much of the disk is free, where it says less than it has; null: it says what it has.</summary>
+    public long? FreeBytes { get; set; }
 
     public IReadOnlyCollection<string> SeenStations => _seenStations;
 
@@ -149,7 +159,7 @@ internal sealed class SimWorld
             var offset = Generation == 1 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(_random.Next(-2000, 2000));
             var server = new SimProcess(Scheduler, $"server {Generation}", offset);
             _server = server;
-            var cluster = new SimCluster(Generation, server, new SimDisk(_disk.Mount(), server, Scheduler, _random, IgnoresFlush), _options, Stations, Log, _random);
+            var cluster = new SimCluster(Generation, server, new SimDisk(_disk.Mount(), server, Scheduler, _random, IgnoresFlush, () => FreeBytes), _options, Stations, Log, _random);
             Log.Add($"server starts, clock {offset.TotalMilliseconds:+0;-0;0} ms");
             Scheduler.Note((ulong)Generation);
             try
@@ -275,6 +285,8 @@ internal sealed class SimWorld
         return FaultKinds.Make(kind, step, _random);
     }
 
+    private bool IsRead(string vchannel) => _cluster?.Catalog.Current.Collections.Values.Any(c => Reads.GetValueOrDefault(c.Name) > 0 && c.Channels.Any(v => v.Name == vchannel)) == true;
+
     private LogPosition? LowestCheckpoint(string channel)
     {
         if (_cluster is not { } cluster)
@@ -309,7 +321,7 @@ internal sealed class SimWorld
         while (forever);
     }
 
-    /// <summary>A reader that begins somewhere, reads a little, and begins elsewhere.</summary>
+    /// <summary>A reader that begins somewhere, reads a little, perhaps rests so long that the tail buffer passes it, and begins elsewhere.</summary>
     private async Task WanderAsync(SimCluster cluster, LogLedger ledger)
     {
         while (true)
@@ -320,13 +332,14 @@ internal sealed class SimWorld
                 var from = ledger.ResumeAt(_random.Next(ledger.Count));
                 var left = _random.Next(1, 60);
                 using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(5), cluster.Process.Time);
-                await ReadAsync(cluster, ledger.Open(from), ledger.Channel, from, _ => left-- > 0, stop.Token);
+                var rest = _random.Next(3) == 0 ? TimeSpan.FromMilliseconds(_random.Next(500, 2000)) : TimeSpan.Zero;
+                await ReadAsync(cluster, ledger.Open(from), ledger.Channel, from, _ => left-- > 0, stop.Token, rest);
             }
         }
     }
 
-    /// <summary>Reads into a cursor while <paramref name="more"/>; ends when the place is truncated or the token fires.</summary>
-    public async Task ReadAsync(SimCluster cluster, LogLedger.Cursor cursor, PChannel channel, LogPosition from, Func<LogEvent, bool> more, CancellationToken ct)
+    /// <summary>Reads into a cursor while <paramref name="more"/>, with one rest behind the first; ends when the place is truncated or the token fires.</summary>
+    public async Task ReadAsync(SimCluster cluster, LogLedger.Cursor cursor, PChannel channel, LogPosition from, Func<LogEvent, bool> more, CancellationToken ct, TimeSpan rest = default)
     {
         try
         {
@@ -336,6 +349,12 @@ internal sealed class SimWorld
                 if (!more(value))
                 {
                     return;
+                }
+
+                if (rest > TimeSpan.Zero)
+                {
+                    await Task.Delay(rest, cluster.Process.Time, ct);
+                    rest = TimeSpan.Zero;
                 }
             }
         }

@@ -46,13 +46,13 @@ internal static class Wire
         yield return vectors;
     }
 
-    public static SearchRequest Search(string collection, float[] vector, int topK, ConsistencyLevel level, ulong guarantee)
+    public static SearchRequest Search(string collection, string filter, float[] vector, int topK, ConsistencyLevel level, ulong guarantee)
     {
         var value = new PlaceholderValue { Tag = "$0", Type = PlaceholderType.FloatVector };
         value.Values.Add(ByteString.CopyFrom(MemoryMarshal.AsBytes<float>(vector)));
         return new SearchRequest
         {
-            CollectionName = collection, PlaceholderGroup = new PlaceholderGroup { Placeholders = { value } }.ToByteString(), DslType = DslType.BoolExprV1, Nq = 1,
+            CollectionName = collection, PlaceholderGroup = new PlaceholderGroup { Placeholders = { value } }.ToByteString(), DslType = DslType.BoolExprV1, Dsl = filter, Nq = 1,
             ConsistencyLevel = level, GuaranteeTimestamp = guarantee, OutputFields = { "v" },
             SearchParams = { Pair("topk", topK), new KeyValuePair { Key = "metric_type", Value = "L2" }, new KeyValuePair { Key = "anns_field", Value = "vec" } },
         };
