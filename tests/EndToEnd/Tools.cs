@@ -53,11 +53,20 @@ internal static class Tools
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class NodeTheoryAttribute : TheoryAttribute
 {
-    public NodeTheoryAttribute()
-        => Skip = !Tools.IsOnPath("node") ? "node is not installed (./test.sh --install installs it)"
+    public NodeTheoryAttribute() => Skip = Missing();
+
+    public static string? Missing()
+        => !Tools.IsOnPath("node") ? "node is not installed (./test.sh --install installs it)"
             : !Directory.Exists(Path.Combine(Tools.Root, "tests/EndToEnd/node/node_modules/@zilliz/milvus2-sdk-node"))
                 ? "the Node SDK is not installed (run npm ci in tests/EndToEnd/node; ./test.sh does)"
             : null;
+}
+
+/// <summary>A fact over the Node SDK; skipped likewise.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class NodeFactAttribute : FactAttribute
+{
+    public NodeFactAttribute() => Skip = NodeTheoryAttribute.Missing();
 }
 
 /// <summary>A fact that traces a process; skipped by name where nothing may be traced.</summary>
