@@ -64,7 +64,8 @@ internal static class SearchBenchmark
         var sweep = new List<string>();
         foreach (var ef in (int[])[16, 32, 64, 128, 256])
         {
-            sweep.Add(string.Create(CultureInfo.InvariantCulture, $"{ef}: {await RecallAsync(collection, queries, truth, ef):0.0000}"));
+            var reached = await RecallAsync(collection, queries, truth, ef);
+            sweep.Add(string.Create(CultureInfo.InvariantCulture, $"{ef}: {reached:0.0000}"));
         }
 
         report.Note($"{state}: recall@{IndexData.TopK} by ef: {string.Join(", ", sweep)}");

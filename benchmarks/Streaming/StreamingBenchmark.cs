@@ -7,6 +7,7 @@ using MiniMilvus.Core.Schema;
 using MiniMilvus.Index.Distances;
 using MiniMilvus.Index.Scan;
 using MiniMilvus.Index.Vectors;
+using ConsistencyLevel = MiniMilvus.Client.ConsistencyLevel;
 
 namespace MiniMilvus.Benchmarks.Streaming;
 
