@@ -199,6 +199,11 @@ public sealed class QueryNodeRole : IQueryNode, IDisposable
         }
     }
 
+    /// <summary>Whether a part of the collection cannot be loaded for a reason that does not pass by itself.</summary>
+    public bool IsDamaged(CollectionRecord record) => record.Channels.Any(c => IsFinal(_shards.GetValueOrDefault(c)?.Failure));
+
+    private static bool IsFinal(Exception? failure) => failure is MiniMilvusException { Kind: ErrorKind.Corrupted };
+
     private async ValueTask<(CollectionRecord Record, ImmutableArray<Shard> Shards)> PrepareAsync(CollectionId collection, ImmutableArray<VChannel> channels, CancellationToken ct)
     {
         var record = _catalog.Current.FindCollection(collection)
@@ -237,8 +242,8 @@ public sealed class QueryNodeRole : IQueryNode, IDisposable
             {
                 ct.ThrowIfCancellationRequested();
                 // Damage does not pass by itself: to try again would only hide it.
-                throw failure is MiniMilvusException { Kind: ErrorKind.Corrupted }
-                    ? MiniMilvusException.Corrupted($"collection {record.Name}: {failure.Message}", failure)
+                throw IsFinal(failure)
+                    ? MiniMilvusException.Corrupted($"collection {record.Name}: {failure!.Message}", failure)
                     : MiniMilvusException.Unavailable(
                         ErrorReason.CollectionNotFullyLoaded, $"collection {record.Name}: channel {channel} is at {runner?.Progress ?? 0} % of loading{(failure is null ? "" : $" after: {failure.Message}")}");
             }

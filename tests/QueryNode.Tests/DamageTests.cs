@@ -29,8 +29,8 @@ public sealed class DamageTests
         // What it needs of the log until the files are whole again.
         Assert.Equal(new LogPosition(1, 0), world.Coordinator.Reports[^1].Position);
 
+        await world.Time.ArmedAsync(world.Options.RetryDelay); // it was looked at once and found as damaged as before
         await world.Objects.PutAsync(path, new ReadOnlySequence<byte>(whole), PutCondition.Always, default);
-        await world.Time.ArmedAsync(world.Options.RetryDelay);
         world.Time.Advance(world.Options.RetryDelay);
         await world.Journal.WaitAsync(6003);
         Assert.Equal([1, 3, 4, 5], await world.KeysAsync(50));

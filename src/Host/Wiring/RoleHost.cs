@@ -225,13 +225,13 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
         }
     }
 
-    /// <summary>… and every collection that was loaded is loaded again, within a bound: what takes longer answers "not fully loaded" meanwhile.</summary>
+    /// <summary>… and every collection that was loaded is loaded again, within a bound: what takes longer answers "not fully loaded" meanwhile, and what is damaged answers so.</summary>
     private async Task WaitForLoadAsync(QueryNodeRole queryNode, CancellationToken ct)
     {
         var began = _time.GetTimestamp();
         foreach (var collection in _catalog.Current.Collections.Values.Where(c => c is { IsLoaded: true, State: DdlState.Created }))
         {
-            while ((await queryNode.GetLoadStatusAsync(collection.Id, ct)).ProgressPercent < 100 && _time.GetElapsedTime(began) < HostLimits.LoadTime && !Failed.IsCompleted)
+            while ((await queryNode.GetLoadStatusAsync(collection.Id, ct)).ProgressPercent < 100 && !queryNode.IsDamaged(collection) && _time.GetElapsedTime(began) < HostLimits.LoadTime && !Failed.IsCompleted)
             {
                 await Task.Delay(HostLimits.LoadPoll, _time, ct);
             }

@@ -157,8 +157,10 @@ internal sealed class SeedRun
             switch (_random.Next(8))
             {
                 case 3:
-                    _world.FreeBytes = _random.NextInt64(2 * SimWorld.FullBelowBytes); // slowed or refused, and then there is room again
-                    await _world.DelayAsync(TimeSpan.FromMilliseconds(_random.Next(200, 1000)));
+                    _world.FreeBytes = SimWorld.FullBelowBytes + _random.NextInt64(SimWorld.FullBelowBytes); // slowed …
+                    await _world.DelayAsync(TimeSpan.FromMilliseconds(_random.Next(200, 700)));
+                    _world.FreeBytes = _random.NextInt64(SimWorld.FullBelowBytes); // … then refused, and then there is room again
+                    await _world.DelayAsync(TimeSpan.FromMilliseconds(_random.Next(200, 700)));
                     _world.FreeBytes = null;
                     break;
                 case 0:
