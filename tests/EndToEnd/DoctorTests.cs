@@ -37,7 +37,7 @@ public sealed class DoctorTests
         Assert.Equal(before, Verbs.Hashes(folder.Data));
 
         // The log refuses appends on such a disk, whatever the disk: the doctor says so too.
-        (code, text) = await Verbs.RunAsync("doctor", "--data", folder.Data, "--woodpecker.diskFreeBytesMin", $"{long.MaxValue}");
+        (code, text) = await Verbs.RunAsync("doctor", "--data", folder.Data, "--woodpecker.diskFreeBytesMin", $"{1L << 49}");
         Assert.Equal(1, code);
         Assert.Matches(@"problem +disk of \S+ .*appends are refused \(expected at least .*\)  -> make room", text);
         Verbs.Flip(Directory.GetFiles(folder.Data, "EPOCH", SearchOption.AllDirectories)[0], 9);
