@@ -114,9 +114,16 @@ public sealed class KillLoadTests(ITestOutputHelper output)
         private void Take(string? line)
         {
             Note(line);
-            if (line is null || line.StartsWith("wrong:", StringComparison.Ordinal))
+            if (line is null)
             {
-                _failed.TrySetResult(line ?? "the load ended");
+                if (!_done.Task.IsCompleted)
+                {
+                    _failed.TrySetResult("the load ended");
+                }
+            }
+            else if (line.StartsWith("wrong:", StringComparison.Ordinal))
+            {
+                _failed.TrySetResult(line);
             }
             else if (line == "ready")
             {
