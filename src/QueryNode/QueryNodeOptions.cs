@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using MiniMilvus.Index.Hnsw;
 
 namespace MiniMilvus.QueryNode;
@@ -25,6 +26,10 @@ public sealed record QueryNodeOptions
 
     /// <summary>A chunk's graph is extended when so many of its rows wait for it.</summary>
     public int GraphStepRows { get; init; } = 1024;
+
+    /// <summary>Chunks whose graphs are extended at once, where so many wait.</summary>
+    [Range(1, 1024)]
+    public int GraphWorkers { get; init; } = Environment.ProcessorCount;
 
     /// <summary>How the graphs of growing chunks are built.</summary>
     public HnswOptions GrowingGraph { get; init; } = new() { EfConstruction = 100 };

@@ -52,7 +52,7 @@ public sealed class QueryNodeRole : IQueryNode, IDisposable
         _options = options;
         _logger = loggers.CreateLogger("MiniMilvus.QueryNode");
         var budget = new GrowingBudget(options.GrowingBytesMax);
-        _parts = new ShardParts(options, _metrics, stations, new GraphBuilder(building, budget, _metrics, _logger), budget, new SealedLoader(store, coordinator, pool, options, _logger));
+        _parts = new ShardParts(options, _metrics, stations, new GraphBuilder(building, options.GraphWorkers, budget, _metrics, _logger), budget, new SealedLoader(store, coordinator, pool, options, _logger));
         _positions = new ReaderPositions(coordinator, options, time, _logger);
         _gate = new GuaranteeGate(options, time, _metrics);
         _metrics.ObserveLag(() => _shards.Values.Select(s => s.Shard).OfType<Shard>()

@@ -18,7 +18,7 @@ internal static class BareShard
         var metrics = new QueryNodeMetrics();
         var budget = new GrowingBudget(options.GrowingBytesMax);
         return new Shard(channel, () => World.Schema, _ => MetricType.L2, new ShardParts(
-            options, metrics, NoStations.Instance, new GraphBuilder(new TestPool(), budget, metrics, NullLogger.Instance), budget,
+            options, metrics, NoStations.Instance, new GraphBuilder(new TestPool(), 1, budget, metrics, NullLogger.Instance), budget,
             new SealedLoader(new MemoryObjectStore(), new FakeCoordinator(), new TestPool(), options, NullLogger.Instance)));
     }
 }

@@ -15,7 +15,7 @@ public sealed class GrowingBudgetTests
         var options = new QueryNodeOptions { ChunkRowsMin = 128, GraphStepRows = 64 };
         using var metrics = new QueryNodeMetrics();
         var budget = new GrowingBudget(options.GrowingBytesMax);
-        var builder = new GraphBuilder(new AtOnce(), budget, metrics, NullLogger.Instance);
+        var builder = new GraphBuilder(new AtOnce(), 1, budget, metrics, NullLogger.Instance);
         var segment = GrowingSegment.Create(new SegmentId(1), World.Partition, World.Schema, _ => MetricType.L2, options);
         var rows = World.Rows([.. Enumerable.Range(0, 200).Select(i => (long)i)]);
         Assert.True(budget.TryTake(rows.Bytes));

@@ -148,7 +148,7 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
         if (options.Has(Roles.QueryNode))
         {
             var compute = _owned.Add(new ThreadComputePool("query", Environment.ProcessorCount + 1, isBackground: false));
-            var building = _owned.Add(new ThreadComputePool("graph", 1, isBackground: true));
+            var building = _owned.Add(new ThreadComputePool("graph", options.QueryNode.GraphWorkers, isBackground: true));
             _queryNode = new QueryNodeRole(reader, _catalog, _objects, _coordinator, compute, building, _time, _stations, _logs, options.QueryNode with { Address = address });
             runner.Start("query node", _queryNode.RunAsync);
         }

@@ -29,6 +29,9 @@ internal sealed class GrowingSegment : Segment
     public ImmutableArray<GrowingVectors> Vectors => _vectors;
     public bool HasGraphWork => _vectors.Any(v => v.HasWork);
 
+    /// <summary>A chunk to extend, taken for the caller; null when there is none that is free.</summary>
+    public GrowingChunk? TakeChunk() => _vectors.Select(v => v.Take()).FirstOrDefault(c => c is not null);
+
     /// <summary>1 while the segment waits in the builder's queue.</summary>
     internal int IsQueued;
     private int _waitingRows;

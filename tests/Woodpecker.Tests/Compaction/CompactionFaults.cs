@@ -30,6 +30,7 @@ internal sealed class CompactionFaults(CompactionFault kind, int at, string? ste
 
     public Task Fired => _fired.Task;
 
+    /// <summary>The step that was struck, known before anything of it is seen.</summary>
     public string? Hit { get; private set; }
 
     public bool IsDead => _isDead;
