@@ -43,6 +43,14 @@ public sealed record QueryNodeOptions
     /// <summary>Queries searched by one job of the compute pool.</summary>
     public int QueriesPerJob { get; init; } = 16;
 
+    /// <summary>Floats to scan for one query from which on another thread helps.</summary>
+    [Range(1, int.MaxValue)]
+    public int SliceFloats { get; init; } = 1 << 20;
+
+    /// <summary>Threads that may be at one query at once.</summary>
+    [Range(1, 1024)]
+    public int SearchThreads { get; init; } = Environment.ProcessorCount;
+
     /// <summary>Bytes of growing rows at which this node stops reading the log until a handoff frees some (Q8).</summary>
     public long GrowingBytesMax { get; init; } = 2L << 30;
 

@@ -108,12 +108,13 @@ public sealed class QueryNodeRole : IQueryNode, IDisposable
         }
 
         using var view = await ViewAsync(shards, request.Guarantee, at => ReadView.Of(shards, request.Partitions, request.IgnoreGrowing, at, record.Schema, request.Filter), ct);
-        var search = await view.RunAsync(_pool, () => new VectorSearch(request, view.Cut(), field.Dim, _options, _scratch), ct);
+        var groups = (request.QueryCount + _options.QueriesPerJob - 1) / _options.QueriesPerJob;
+        var search = await view.RunAsync(_pool, () => new VectorSearch(request, view.Cut(), field.Dim, _options, _scratch, Math.Max(1, _options.SearchThreads / groups)), ct);
         var jobs = new List<Task<(ImmutableArray<ImmutableArray<Hit>> Hits, long Distances)>>();
         for (var first = 0; first < request.QueryCount; first += _options.QueriesPerJob)
         {
             var (from, count) = (first, Math.Min(_options.QueriesPerJob, request.QueryCount - first));
-            jobs.Add(view.RunAsync(_pool, () => search.Run(from, count), ct));
+            jobs.Add(AnswerAsync(view, search, from, count, ct));
         }
 
         var answers = await Task.WhenAll(jobs);
@@ -122,6 +123,17 @@ public sealed class QueryNodeRole : IQueryNode, IDisposable
         _metrics.Searches.Add(1);
         _metrics.Distances.Add(distances);
         return await view.RunAsync(_pool, () => Assemble(request, record.Schema, hits, view.At, search.Cost(distances)), ct);
+    }
+
+    private async Task<(ImmutableArray<ImmutableArray<Hit>> Hits, long Distances)> AnswerAsync(ReadView view, VectorSearch search, int first, int count, CancellationToken ct)
+    {
+        if (search.Slices == 1)
+        {
+            return await view.RunAsync(_pool, () => search.Finish(first, count, [search.Collect(0, first, count)]), ct);
+        }
+
+        var slices = await Task.WhenAll(Enumerable.Range(0, search.Slices).Select(s => view.RunAsync(_pool, () => search.Collect(s, first, count), ct)));
+        return await view.RunAsync(_pool, () => search.Finish(first, count, slices), ct);
     }
 
     public async ValueTask<RetrieveResult> RetrieveAsync(RetrieveRequest request, CancellationToken ct)

@@ -15,20 +15,22 @@ internal readonly record struct Hit(Segment Segment, int Row, PrimaryKey Key, fl
 
 /// <summary>
 /// Top-k of some queries over the segments of a read. All segments offer their rows to one heap a query: graphs for what is linked, exact
-/// scans for the rest. Where keys repeat or a range cuts, the heap is enlarged until k rows are left or no row is.
+/// scans for the rest. Long scans are cut into slices that several threads can take; what comes out does not depend on how many. Where keys repeat
+/// or a range cuts, the heap is enlarged until k rows are left or no row is.
 /// </summary>
 internal sealed class VectorSearch
 {
     private readonly SearchRequest _request;
     private readonly ImmutableArray<SegmentCut> _cuts;
-    private readonly List<Part> _parts = [];
+    private readonly ImmutableArray<ImmutableArray<SearchPiece>> _slices;
     private readonly VectorSpace _space;
     private readonly HnswScratchPool _scratch;
     private readonly int _ef;
     private readonly float _refineK;
     private readonly long _visible;
 
-    public VectorSearch(SearchRequest request, ImmutableArray<SegmentCut> cuts, int dimension, QueryNodeOptions options, HnswScratchPool scratch)
+    /// <param name="slicesMax">Threads that may be at one query at once.</param>
+    public VectorSearch(SearchRequest request, ImmutableArray<SegmentCut> cuts, int dimension, QueryNodeOptions options, HnswScratchPool scratch, int slicesMax)
     {
         _request = request;
         _cuts = cuts;
@@ -36,6 +38,7 @@ internal sealed class VectorSearch
         _scratch = scratch;
         _ef = request.Ef > 0 ? request.Ef : options.EfDefault;
         _refineK = request.RefineK > 0 ? request.RefineK : options.RefineKDefault;
+        var pieces = new List<SearchPiece>();
         var parts = new List<VectorPart>();
         for (var i = 0; i < cuts.Length; i++)
         {
@@ -45,24 +48,36 @@ internal sealed class VectorSearch
             cut.Segment.AddVectors(request.VectorField, request.Metric, cut.Rows, parts);
             foreach (var part in parts)
             {
-                _parts.Add(new Part(part, Bits(cut, part), ((long)i << 32) + part.FirstRow));
+                SearchPiece.Add(part, Bits(cut, part), ((long)i << 32) + part.FirstRow, pieces);
             }
         }
+
+        _slices = SearchPiece.Slice(pieces, Math.Max(1, options.SliceFloats / dimension), slicesMax);
     }
+
+    /// <summary>How many threads can share a query.</summary>
+    public int Slices => _slices.Length;
 
     public SearchCost Cost(long distances) => new(distances, _visible, _cuts.Count(c => c.Segment.IsGrowing), _cuts.Count(c => !c.Segment.IsGrowing));
 
-    /// <summary>Answers the queries first … first + count − 1.</summary>
-    public (ImmutableArray<ImmutableArray<Hit>> Hits, long Distances) Run(int first, int count)
+    /// <summary>What a slice has for the queries first … first + count − 1.</summary>
+    public SliceFinds Collect(int slice, int first, int count)
+    {
+        var stats = default(SearchStats);
+        var heaps = Collect([_slices[slice]], first, count, _request.TopK, ref stats);
+        return new SliceFinds(heaps, stats.DistanceComputations);
+    }
+
+    /// <summary>Answers the queries first … first + count − 1 from what all slices have.</summary>
+    public (ImmutableArray<ImmutableArray<Hit>> Hits, long Distances) Finish(int first, int count, IReadOnlyList<SliceFinds> slices)
     {
         var stats = default(SearchStats);
         var k = _request.TopK;
         var answers = ImmutableArray.CreateBuilder<ImmutableArray<Hit>>(count);
-        var heaps = Collect(first, count, k, ref stats);
         for (var i = 0; i < count; i++)
         {
             var wanted = k;
-            var found = heaps[i].DrainSorted();
+            var found = Merge(slices, i);
             while (true)
             {
                 var hits = Reduce(found, out var isBeyondRange);
@@ -74,14 +89,28 @@ internal sealed class VectorSearch
                 }
 
                 wanted = (int)Math.Min(wanted * 4L, _visible);
-                found = Collect(first + i, 1, wanted, ref stats)[0].DrainSorted();
+                found = Collect(_slices, first + i, 1, wanted, ref stats)[0].DrainSorted();
             }
         }
 
-        return (answers.MoveToImmutable(), stats.DistanceComputations);
+        return (answers.MoveToImmutable(), stats.DistanceComputations + slices.Sum(s => s.Distances));
     }
 
-    private TopKHeap[] Collect(int first, int count, int k, ref SearchStats stats)
+    private static Neighbor[] Merge(IReadOnlyList<SliceFinds> slices, int query)
+    {
+        ref var heap = ref slices[0].Heaps[query];
+        for (var slice = 1; slice < slices.Count; slice++)
+        {
+            foreach (var neighbor in slices[slice].Heaps[query].DrainSorted())
+            {
+                heap.Push(neighbor.Key, neighbor.Distance);
+            }
+        }
+
+        return heap.DrainSorted();
+    }
+
+    private TopKHeap[] Collect(ImmutableArray<ImmutableArray<SearchPiece>> slices, int first, int count, int k, ref SearchStats stats)
     {
         var bounded = (int)Math.Max(1, Math.Min(k, _visible));
         var heaps = new TopKHeap[count];
@@ -92,25 +121,23 @@ internal sealed class VectorSearch
 
         var queries = _request.Queries.Span.Slice(first * _space.Dimension, count * _space.Dimension);
         var results = new Neighbor[bounded];
-        foreach (var part in _parts)
+        foreach (var piece in slices.SelectMany(s => s))
         {
-            var (vectors, allowed, keyBase) = part;
-            var linked = Math.Min(vectors.Index?.Count ?? 0, vectors.Rows);
-            for (var i = 0; i < count && linked > 0; i++)
+            if (piece.Graph is not { } graph)
             {
-                var search = new HnswSearch(bounded, Math.Max(_ef, bounded)) { Allowed = allowed, RowLimit = linked, RefineK = _refineK };
-                var found = vectors.Index!.Search(queries.Slice(i * _space.Dimension, _space.Dimension), search, _scratch, results, ref stats);
-                foreach (var neighbor in results.AsSpan(0, found))
-                {
-                    heaps[i].Push(keyBase + neighbor.Key, neighbor.Distance);
-                }
+                stats.DistanceComputations += (long)count * (piece.Allowed?.Count(piece.First, piece.Rows) ?? piece.Rows);
+                ExactScan.ScanBatch(piece.Source, piece.First, piece.Rows, queries, piece.Allowed, heaps, piece.KeyBase);
+                continue;
             }
 
-            if (linked < vectors.Rows)
+            for (var i = 0; i < count; i++)
             {
-                var rest = vectors.Rows - linked;
-                stats.DistanceComputations += (long)count * (allowed?.Count(linked, rest) ?? rest);
-                ExactScan.ScanBatch(vectors.Source, linked, rest, queries, allowed, heaps, keyBase);
+                var search = new HnswSearch(bounded, Math.Max(_ef, bounded)) { Allowed = piece.Allowed, RowLimit = piece.Rows, RefineK = _refineK };
+                var found = graph.Search(queries.Slice(i * _space.Dimension, _space.Dimension), search, _scratch, results, ref stats);
+                foreach (var neighbor in results.AsSpan(0, found))
+                {
+                    heaps[i].Push(piece.KeyBase + neighbor.Key, neighbor.Distance);
+                }
             }
         }
 
@@ -172,6 +199,4 @@ internal sealed class VectorSearch
 
         return bits;
     }
-
-    private readonly record struct Part(VectorPart Vectors, BitSet? Allowed, long KeyBase);
 }
