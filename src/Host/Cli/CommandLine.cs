@@ -111,11 +111,13 @@ internal static class CommandLine
 
     private static Command Verify(Func<ParseResult, Settings> load)
     {
-        var verify = new Command("verify", "Read every block and every object of a data folder or a bucket and name what is damaged; changes nothing. Exit code 0; 1 something is damaged; 2 bad arguments; 3 not all could be read")
+        var againstLog = new Option<bool>("--against-log") { Description = "Also compare sealed segments and delete files with what the log still holds (default true)", DefaultValueFactory = _ => true };
+        var verify = new Command("verify", "Read every block and every object of a data folder or a bucket, compare segments with the log, and name what is damaged or differs; changes nothing. Exit code 0; 1 something is damaged or differs; 2 bad arguments; 3 not all could be read")
         {
-            TreatUnmatchedTokensAsErrors = false,
+            againstLog,
         };
-        verify.SetAction((parsed, ct) => GuardAsync(() => VerifyVerb.RunAsync(load(parsed).Options, Console.Out, TimeProvider.System, ct), Unreachable));
+        verify.TreatUnmatchedTokensAsErrors = false;
+        verify.SetAction((parsed, ct) => GuardAsync(() => VerifyVerb.RunAsync(load(parsed).Options, parsed.GetValue(againstLog), Console.Out, TimeProvider.System, ct), Unreachable));
         return verify;
     }
 

@@ -25,12 +25,15 @@ internal sealed class DataPlace : IAsyncDisposable
             Name = s3.Options.Name;
             Logs = new LogInspector(s3, metadata.ReadAsync, options.Woodpecker, time, MetadataView.ConsumedOf);
             Objects = new ObjectCheck((IObjectStore)s3, metadata.ReadAsync);
+            Store = new ReadOnlyObjectStore(s3);
         }
         else
         {
             Name = $"folder {Path.GetFullPath(options.DataFolder)}";
             Logs = new LogInspector(folder!, metadata.ReadAsync, MetadataView.ConsumedOf);
-            Objects = new ObjectCheck(LocalObjectStore.View(folder!, "objects"), metadata.ReadAsync);
+            var objects = LocalObjectStore.View(folder!, "objects");
+            Objects = new ObjectCheck(objects, metadata.ReadAsync);
+            Store = objects;
         }
     }
 
@@ -44,6 +47,9 @@ internal sealed class DataPlace : IAsyncDisposable
     public LogInspector Logs { get; }
 
     public ObjectCheck Objects { get; }
+
+    /// <summary>What <see cref="Objects"/> checks; it refuses every change.</summary>
+    public IObjectStore Store { get; }
 
     /// <param name="notes">Where it is said, once, that metadata cannot be had.</param>
     /// <exception cref="MiniMilvusException">Invalid: no such folder or bucket; Unavailable: the store does not answer.</exception>
