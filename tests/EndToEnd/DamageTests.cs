@@ -1,6 +1,11 @@
 using System.Text;
 using System.Text.RegularExpressions;
 using MiniMilvus.Client;
+using MiniMilvus.Core;
+using MiniMilvus.Core.Rows;
+using MiniMilvus.Storage.Disk;
+using MiniMilvus.Storage.Objects;
+using MiniMilvus.Storage.Segments;
 
 namespace MiniMilvus.EndToEnd;
 
@@ -191,6 +196,65 @@ public sealed class DamageTests
         var error = await FinalErrorAsync(reader, "scarred");
         Assert.Matches("segment [0-9]+ is damaged", error.Message);
         Assert.Contains(Path.GetFileName(column), error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_segment_that_verifies_and_is_not_what_the_log_says_is_named_as_long_as_the_log_reaches()
+    {
+        using var folder = new DataFolder();
+        var ledger = new Ledger("forged");
+        await using (var first = await ServerProcess.StartAsync(folder.Data, "--streamingnode.truncationInterval", "01:00:00"))
+        {
+            using var client = first.Connect();
+            await ledger.CreateAsync(client);
+            Assert.True(await ledger.InsertAsync(client, 0));
+            Assert.True(await ledger.InsertAsync(client, Ledger.BatchRows));
+            await ledger.DeleteAsync(client, [5, 6, 7]);
+            await client.GetCollection("forged").FlushAsync();
+            await WaitUntilCommittedAsync(folder, "manifest-*.json", "*.del");
+            var (beside, said) = await Verbs.RunAsync("verify", "--data", folder.Data);
+            Assert.True(beside == 0, said);
+            Assert.Contains("1 segments compared with the log, 0 older than what the log still holds, 0 made by compactions, 0 not compared for damage; 1 delete files compared; 0 differ", said, StringComparison.Ordinal);
+            await first.KillAsync();
+        }
+
+        var segment = await ForgeAsync(folder, 17);
+        var (code, text) = await Verbs.RunAsync("verify", "--data", folder.Data);
+        Assert.True(code == 1 && text.Contains("; 0 damaged", StringComparison.Ordinal) && text.Contains("; 1 differ", StringComparison.Ordinal), $"{code}: {text}");
+        Assert.Matches($@"DIFFERS segment {segment}: row 17, key 17, column 'vector': expected \S+ in component 3 as in entry \d+/\d+, found 4711 in component 3", text);
+        (code, text) = await Verbs.RunAsync("verify", "--against-log", "false", "--data", folder.Data);
+        Assert.True(code == 0 && !text.Contains("compared", StringComparison.Ordinal), $"{code}: {text}");
+
+        await using (var second = await ServerProcess.StartAsync(folder.Data, "--streamingnode.truncationInterval", "00:00:01"))
+        {
+            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+            while (!(await Verbs.RunAsync("verify", "--data", folder.Data)).Output.Contains("0 segments compared with the log, 1 older than what the log still holds", StringComparison.Ordinal))
+            {
+                await Task.Delay(500, limit.Token);
+            }
+
+            await second.KillAsync();
+        }
+
+        (code, text) = await Verbs.RunAsync("verify", "--data", folder.Data);
+        Assert.True(code == 0 && text.Contains("; 0 differ", StringComparison.Ordinal), $"{code}: {text}");
+    }
+
+    /// <summary>Writes the one segment's files again, whole and with their checksums, and in one row of them another vector. The segment.</summary>
+    private static async Task<SegmentId> ForgeAsync(DataFolder folder, int row)
+    {
+        var store = await LocalObjectStore.OpenAsync(new RealDisk(folder.Data), "objects", default);
+        var path = Directory.GetFiles(folder.Data, "manifest-*.json", SearchOption.AllDirectories).Single();
+        var reader = await SegmentReader.OpenAsync(store, Path.GetRelativePath(Path.Combine(folder.Data, "objects"), path), default);
+        var (rows, ticks, manifest) = (await reader.ReadRowsAsync(default), (await reader.ReadTicksAsync(default)).ToArray(), reader.Manifest);
+        var vectors = rows.Columns.OfType<FloatVectorColumn>().Single();
+        var values = vectors.Values.ToArray();
+        values[(row * vectors.Dim) + 3] = 4711;
+        var origin = new SegmentOrigin(
+            manifest.Segment, manifest.Collection, manifest.Partition, manifest.Channel, manifest.SchemaVersion, manifest.Term, manifest.Attempt, manifest.Start, manifest.End);
+        await SegmentWriter.WriteAsync(
+            store, origin, new RowBatch(manifest.PrimaryKey, [.. rows.Columns.Select(c => c == vectors ? new FloatVectorColumn(c.Field, vectors.Dim, values) : c)]), ticks, default);
+        return manifest.Segment;
     }
 
     /// <summary>The first answer that is not "not yet".</summary>
