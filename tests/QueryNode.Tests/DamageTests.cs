@@ -76,6 +76,46 @@ public sealed class DamageTests
         Assert.Contains("the log holds 3 of its 4 rows", error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(false, "the log holds 0 of its 6 rows")]
+    [InlineData(true, "the log no longer reaches back to its rows")]
+    public async Task A_damaged_output_of_a_compaction_fails_reads_for_good_until_its_file_is_whole_again(bool isTruncated, string why)
+    {
+        await using var world = await World.StartAsync(run: false);
+        world.Insert(10, [1, 2, 3]);
+        world.Insert(11, [4, 5, 6], segment: 2);
+        var (first, second) = (await world.FlushAsync(1), await world.FlushAsync(2));
+        var output = await world.WriteCompactedAsync(10, [1, 2]);
+        await world.FlipAsync(output, first, second);
+        await world.CheckpointAsync(world.Log.End, 11);
+        world.Tick(50);
+        var path = await VectorsOfAsync(world, output);
+        var whole = await world.Objects.GetAsync(path, default);
+        await DamageAsync(world, path, isLost: false);
+        if (isTruncated)
+        {
+            world.Log.TruncatedUntil = world.Catalog.Current.CheckpointOf(world.Channels[0])!.Position;
+        }
+
+        // The log has its rows under the names of its inputs, and some of them may have been left out: nothing is made anew from that.
+        world.Run();
+        await world.Journal.WaitAsync(6002);
+        var error = await Assert.ThrowsAsync<MiniMilvusException>(() => world.KeysAsync(50));
+        Assert.Equal((ErrorKind.Corrupted, false), (error.Kind, error.IsRetriable));
+        Assert.Contains("segment 10 is damaged", error.Message, StringComparison.Ordinal);
+        Assert.Contains(path, error.Message, StringComparison.Ordinal);
+        Assert.Contains(why, error.Message, StringComparison.Ordinal);
+
+        await world.Objects.PutAsync(path, new ReadOnlySequence<byte>(whole), PutCondition.Always, default);
+        await world.Time.ArmedAsync(world.Options.RetryDelay);
+        world.Time.Advance(world.Options.RetryDelay);
+        await world.Journal.WaitAsync(6001);
+        Assert.Equal([1, 2, 3, 4, 5, 6], await world.KeysAsync(50));
+    }
+
+    private static async Task<string> VectorsOfAsync(World world, SegmentRecord record) =>
+        (await Storage.Segments.SegmentReader.OpenAsync(world.Objects, record.ManifestPath, default)).Manifest.Files.Single(f => f.Field == World.Vector).Path;
+
     /// <summary>Two flushed segments and a growing one; the checkpoint is above the flushed ones. Returns a file of the first.</summary>
     private static async Task<string> ThreeSegmentsAsync(World world, string file)
     {
@@ -88,7 +128,7 @@ public sealed class DamageTests
         await world.CheckpointAsync(world.Log.End, 30);
         world.Insert(40, [5], segment: 3);
         world.Tick(50);
-        return file == ".col" ? (await Storage.Segments.SegmentReader.OpenAsync(world.Objects, record.ManifestPath, default)).Manifest.Files.Single(f => f.Field == World.Vector).Path : record.ManifestPath;
+        return file == ".col" ? await VectorsOfAsync(world, record) : record.ManifestPath;
     }
 
     private static async Task DamageAsync(World world, string path, bool isLost)
