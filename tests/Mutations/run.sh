@@ -94,7 +94,8 @@ build_parts() { # mutation, project
   local part assembly
   rm -rf "$work/kept" && mkdir -p "$work/kept"
   for part in $(parts "$1"); do
-    assembly=MiniMilvus.$(basename "$part").dll
+    assembly=$(sed -nE 's#.*<AssemblyName>([^<]*)</AssemblyName>.*#\1#p' "$tree/$part"/*.csproj) # src/Host has a name of its own
+    assembly=${assembly:-MiniMilvus.$(basename "$part")}.dll
     build "$part" --no-restore -p:BuildProjectReferences=false || return 1
     cp -p "$(outputs "$2")/$assembly" "$work/kept/" && cp "$(outputs "$part")/$assembly" "$(outputs "$2")/" || return 1
   done
