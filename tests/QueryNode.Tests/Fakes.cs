@@ -14,6 +14,7 @@ namespace MiniMilvus.QueryNode.Tests;
 /// <summary>A clock that moves when told to.</summary>
 internal sealed class ManualTime : TimeProvider
 {
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
     private readonly Lock _gate = new();
     private readonly List<ManualTimer> _timers = [];
     private long _ticks = new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero).UtcTicks;
@@ -25,12 +26,14 @@ internal sealed class ManualTime : TimeProvider
 
     public override long GetTimestamp() => Interlocked.Read(ref _ticks);
 
-    /// <summary>Completes when a timer with exactly this delay is armed (now or later).</summary>
+    /// <summary>Completes when a timer with exactly this delay is armed (now or later); fails when none is in half a minute of real time.</summary>
     public async Task ArmedAsync(TimeSpan delay)
     {
+        using var patience = new CancellationTokenSource(s_patience);
         while (true)
         {
             Task changed;
+            string set;
             lock (_gate)
             {
                 if (_timers.Exists(t => t.Delay == delay))
@@ -38,10 +41,17 @@ internal sealed class ManualTime : TimeProvider
                     return;
                 }
 
-                changed = _armed.Task;
+                (changed, set) = (_armed.Task, string.Join(", ", _timers.Select(t => t.Delay).Order()));
             }
 
-            await changed;
+            try
+            {
+                await changed.WaitAsync(patience.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                throw new TimeoutException($"expected a timer with a delay of {delay}, found none in {s_patience}; set are: {(set.Length > 0 ? set : "none")}");
+            }
         }
     }
 

@@ -131,6 +131,7 @@ public sealed class EconomyTests
     /// <summary>A clock that tells of each pause of a reader, which lasts until the test lets it pass.</summary>
     private sealed class PauseTime : TimeProvider
     {
+        private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
         private readonly ManualTime _clock = new();
         private readonly Channel<TimeSpan> _pauses = Channel.CreateUnbounded<TimeSpan>();
 
@@ -151,7 +152,17 @@ public sealed class EconomyTests
             return timer;
         }
 
-        public ValueTask<TimeSpan> ArmedAsync() => _pauses.Reader.ReadAsync();
+        public async Task<TimeSpan> ArmedAsync()
+        {
+            try
+            {
+                return await _pauses.Reader.ReadAsync().AsTask().WaitAsync(s_patience);
+            }
+            catch (TimeoutException)
+            {
+                throw new TimeoutException($"expected the reader to pause, and it did not in {s_patience}");
+            }
+        }
 
         public void Pass(TimeSpan pause) => _clock.Advance(pause);
     }

@@ -3,6 +3,7 @@ namespace MiniMilvus.Conformance.Support;
 /// <summary>A clock that only moves when told to; timers fire inside <see cref="Advance"/>, in the order of their deadlines.</summary>
 public sealed class ManualTime : TimeProvider
 {
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
     private readonly Lock _lock = new();
     private readonly List<ManualTimer> _timers = [];
     private readonly List<(TimeSpan Within, TaskCompletionSource Armed)> _waiting = [];
@@ -20,18 +21,37 @@ public sealed class ManualTime : TimeProvider
         }
     }
 
-    /// <summary>Completes when a timer is set that is due within the given time, now or later.</summary>
-    public Task ArmedAsync(TimeSpan within)
+    /// <summary>Completes when a timer is set that is due within the given time, now or later; fails when none is in half a minute of real time.</summary>
+    public Task ArmedAsync(TimeSpan within) => ArmedAsync(within, s_patience);
+
+    internal async Task ArmedAsync(TimeSpan within, TimeSpan patience)
     {
+        var armed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_lock)
         {
             if (_timers.Any(t => t.Due - _now <= within))
             {
-                return Task.CompletedTask;
+                return;
             }
 
-            _waiting.Add((within, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)));
-            return _waiting[^1].Armed.Task;
+            _waiting.Add((within, armed));
+        }
+
+        try
+        {
+            await armed.Task.WaitAsync(patience);
+        }
+        catch (TimeoutException)
+        {
+            throw new TimeoutException($"expected a timer that is due within {within}, found none in {patience}; set are: {Set()}");
+        }
+    }
+
+    private string Set()
+    {
+        lock (_lock)
+        {
+            return string.Join(", ", _timers.Where(t => t.Due is not null).Select(t => t.Due - _now).Order()) is { Length: > 0 } set ? set : "none";
         }
     }
 

@@ -3,6 +3,7 @@ namespace MiniMilvus.DataNode.Tests.Support;
 /// <summary>Time that moves only when told. <see cref="ArmedAsync"/> tells when a timer is set, so that a test never advances too early.</summary>
 internal sealed class ManualTime : TimeProvider
 {
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
     private readonly Lock _lock = new();
     private readonly List<Timer> _timers = [];
     private readonly List<(Func<TimeSpan, bool> Match, TaskCompletionSource Done)> _watchers = [];
@@ -21,19 +22,35 @@ internal sealed class ManualTime : TimeProvider
         return timer;
     }
 
-    /// <summary>Completes when a timer is set that is due within the given time.</summary>
-    public Task ArmedAsync(TimeSpan within)
+    /// <summary>Completes when a timer is set that is due within the given time; fails when none is in half a minute of real time.</summary>
+    public async Task ArmedAsync(TimeSpan within)
     {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_lock)
         {
             if (_timers.Any(t => t.Due - _now <= within.Ticks))
             {
-                return Task.CompletedTask;
+                return;
             }
 
-            var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             _watchers.Add((left => left <= within, done));
-            return done.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        }
+
+        try
+        {
+            await done.Task.WaitAsync(s_patience);
+        }
+        catch (TimeoutException)
+        {
+            throw new TimeoutException($"expected a timer that is due within {within}, found none in {s_patience}; set are: {Set()}");
+        }
+    }
+
+    private string Set()
+    {
+        lock (_lock)
+        {
+            return string.Join(", ", _timers.Select(t => TimeSpan.FromTicks(t.Due - _now)).Order()) is { Length: > 0 } set ? set : "none";
         }
     }
 
