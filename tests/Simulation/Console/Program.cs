@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using MiniMilvus.Simulation.Exploration;
 using MiniMilvus.Simulation.Faults;
+using MiniMilvus.Simulation.Golden;
 using MiniMilvus.Simulation.Scheduling;
 using MiniMilvus.Simulation.Walks;
 using MiniMilvus.Simulation.Workload;
@@ -71,11 +72,17 @@ internal static class Program
             case ["explore", var place, var plot, var faults, var runs]:
                 Explore(Enum.Parse<Place>(place), Enum.Parse<Plot>(plot), Number(faults), Number(runs));
                 break;
+            case ["golden", var file, var worlds]:
+                CheckGolden(file, Number(worlds));
+                break;
+            case ["transcript", var file]:
+                Out.WriteLine(string.Join('\n', GoldenRun.Run(File.ReadAllLines(file), 1)));
+                return 0;
             case ["walk", var place, var first, var count]:
                 Walk(Enum.Parse<Place>(place), Number(first), Number(count));
                 break;
             default:
-                Out.WriteLine("walk PLACE FIRST COUNT | explore PLACE PLOT FAULTS RUNS | seeds N… | range FIRST COUNT | fresh FIRST SECONDS | calm N | trace N FILE | steps FAULT STRIDE | stations | mutant");
+                Out.WriteLine("golden FILE WORLDS | transcript FILE | walk PLACE FIRST COUNT | explore PLACE PLOT FAULTS RUNS | seeds N… | range FIRST COUNT | fresh FIRST SECONDS | calm N | trace N FILE | steps FAULT STRIDE | stations | mutant");
                 return 2;
         }
 
@@ -97,6 +104,20 @@ internal static class Program
         }
 
         return _failed ? 1 : 0;
+    }
+
+    /// <summary>A script in so many worlds: each has to give the transcript in its file.</summary>
+    private static void CheckGolden(string file, int worlds)
+    {
+        var expected = File.ReadAllLines(file);
+        for (var seed = 1; seed <= worlds && !_failed; seed++)
+        {
+            if (GoldenScript.Difference(Path.GetFileName(file), expected, GoldenRun.Run(expected, seed)) is { } difference)
+            {
+                Out.WriteLine($"world {seed}: {difference}");
+                _failed = true;
+            }
+        }
     }
 
     private static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);

@@ -55,6 +55,8 @@ internal sealed class SimCluster(int generation, SimProcess process, IDisk disk,
 
     public IWoodpecker Log { get; private set; } = null!;
 
+    public QueryNodeRole QueryNode { get; private set; } = null!;
+
     public MilvusGrpcService Service { get; private set; } = null!;
 
     public async Task StartAsync(string writerId, CancellationToken ct)
@@ -80,13 +82,15 @@ internal sealed class SimCluster(int generation, SimProcess process, IDisk disk,
         Start("coordinator", coordinator.RunAsync);
         Reader = new TailingLogReader(Log, resolver, time, stations);
         var compute = new SimComputePool(process, random);
-        var queryNode = new QueryNodeRole(Reader, Catalog, Objects, coordinator, compute, compute, time, stations, logs, options.QueryNode);
-        _owned.Push(queryNode);
-        Start("query node", queryNode.RunAsync);
-        var dataNode = new DataNodeRole(Reader, coordinator, Catalog, Objects, compute, new SealRequester(streaming), time, stations, logs, options.DataNode with { PChannels = options.PChannels, IndexThreads = 2 });
+        var seams = options.Seams;
+        QueryNode = new QueryNodeRole(
+            seams.QueryNodeLog(Reader), Catalog, seams.QueryNodeObjects(Objects), coordinator, seams.Searches(compute), compute, time, stations, logs, options.QueryNode);
+        _owned.Push(QueryNode);
+        Start("query node", QueryNode.RunAsync);
+        var dataNode = new DataNodeRole(Reader, coordinator, Catalog, seams.DataNodeObjects(Objects), compute, new SealRequester(streaming), time, stations, logs, options.DataNode with { PChannels = options.PChannels, IndexThreads = 2 });
         _owned.Push(dataNode);
         Start("data node", dataNode.RunAsync);
-        var proxy = new ProxyRole(new ProxyDependencies(coordinator, Catalog, streaming, new SingleQueryNode(queryNode), time, stations, logs, options.Proxy));
+        var proxy = new ProxyRole(new ProxyDependencies(coordinator, Catalog, streaming, new SingleQueryNode(QueryNode), time, stations, logs, options.Proxy));
         _owned.Push(proxy);
         Start("proxy", proxy.RunAsync);
         Service = proxy.Service;

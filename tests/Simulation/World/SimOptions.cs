@@ -48,6 +48,8 @@ internal sealed record SimOptions
 
     public ProxyOptions Proxy { get; init; } = new() { MessageBytesMax = 700 };
 
+    public SimSeams Seams { get; init; } = SimSeams.None;
+
     private static CompactionOptions Compacting { get; } = new()
     {
         TriggerInterval = TimeSpan.FromSeconds(2), SegmentsMin = 2, SegmentRowsMax = 120, DeletedShare = 0.1, DropTolerance = TimeSpan.FromSeconds(2),

@@ -75,6 +75,9 @@ internal sealed class SimWorld
     /// <summary>How much of the disk is free, where it says less than it has; null: it says what it has.</summary>
     public long? FreeBytes { get; set; }
 
+    /// <summary>What a script does at a step of the disk, told by its station; before the plan of faults.</summary>
+    public Func<string, DiskFault?>? AtStation { get; set; }
+
     public IReadOnlyCollection<string> SeenStations => _seenStations;
 
     /// <summary>Runs a story in this world to its end; throws what went wrong.</summary>
@@ -264,6 +267,11 @@ internal sealed class SimWorld
         FaultTable.Shared.Passed(station);
         Scheduler.Note(((ulong)step.Kind << 56) ^ ((ulong)step.Number << 20) ^ ((ulong)step.Bytes << 8) ^ (ulong)step.Offset);
         Scheduler.Note(step.Path);
+        if (AtStation?.Invoke(station) is { } scripted)
+        {
+            return scripted;
+        }
+
         if (Faults.At(step, station) is not { } kind)
         {
             return null;
