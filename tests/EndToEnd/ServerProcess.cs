@@ -106,6 +106,21 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         return _process.ExitCode;
     }
 
+    /// <summary>Waits until it has ended by itself; the exit code.</summary>
+    public async Task<int> EndedAsync()
+    {
+        try
+        {
+            await _process.WaitForExitAsync().WaitAsync(StopTime);
+        }
+        catch (TimeoutException)
+        {
+            throw new TimeoutException($"The server did not end by itself within {StopTime}:\n{Log()}");
+        }
+
+        return _process.ExitCode;
+    }
+
     public string Log() => string.Join('\n', _log.TakeLast(200));
 
     /// <summary>Clients retry and hide; the server's log does not. Lines that match one of <paramref name="askedFor"/> are expected.</summary>

@@ -44,7 +44,7 @@ internal sealed class AckTracker(
         }
         catch (Exception e)
         {
-            append.Done?.TrySetException(MiniMilvusException.Unavailable($"pchannel {channel}: the log failed before the append was durable; its outcome is unknown (W14)", e));
+            append.Done?.TrySetException(MiniMilvusException.Unavailable($"pchannel {channel}: the log failed before the append was durable; its outcome is unknown (W14): {e.Message}", e));
             throw;
         }
 

@@ -164,7 +164,7 @@ internal sealed class ChannelOwner : IAsyncDisposable
             await loop.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
 
-        var unknown = MiniMilvusException.Unavailable($"pchannel {channel}: the owner stopped before the append was acked; its outcome is unknown (W14)", reason);
+        var unknown = MiniMilvusException.Unavailable($"pchannel {channel}: the owner stopped before the append was acked; its outcome is unknown (W14): {reason.Message}", reason);
         AckTracker.Drain(_unacked.Reader, unknown);
         while (_requests.Reader.TryRead(out var request))
         {
