@@ -44,7 +44,7 @@ public sealed record QueryNodeOptions
     public int QueriesPerJob { get; init; } = 16;
 
     /// <summary>Floats to scan for one query from which on another thread helps.</summary>
-    [Range(1, int.MaxValue)]
+    [Range(1, 1 << 30)]
     public int SliceFloats { get; init; } = 1 << 20;
 
     /// <summary>Threads that may be at one query at once.</summary>

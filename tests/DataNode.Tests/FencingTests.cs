@@ -25,13 +25,13 @@ public sealed class FencingTests
         var segment = await world.CreateSegmentAsync(shard);
         world.Log.Append(shard, World.Insert(shard, segment, 1, 2, 3), World.Delete(shard, 1));
         world.Log.Append(shard, World.Flush(shard, segment));
-        await paused.Task.WaitAsync(TimeSpan.FromSeconds(10)); // Its files are up; its commit is on the way.
+        await paused.Task.WaitAsync(TimeSpan.FromSeconds(30)); // Its files are up; its commit is on the way.
 
         await using var next = world.Start();
         await world.ManualFlushAsync(shard);
         var before = world.Coordinator.Applied.Count;
         wake.SetResult();
-        await old.Ended.WaitAsync(TimeSpan.FromSeconds(10)); // It gives the channel up, and with it its role.
+        await old.Ended.WaitAsync(TimeSpan.FromSeconds(30)); // It gives the channel up, and with it its role.
 
         Assert.Equal(before, world.Coordinator.Applied.Count(c => c.Term == new Term(1) || c.Term == new Term(2)));
         var flush = Assert.Single(world.Coordinator.Applied.OfType<CommitFlush>());

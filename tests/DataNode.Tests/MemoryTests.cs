@@ -39,7 +39,7 @@ public sealed class MemoryTests
             world.Log.Append(shard, World.Flush(shard, segments[^1]));
         }
 
-        await stuck.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        await stuck.Task.WaitAsync(TimeSpan.FromSeconds(30));
         var flush = world.Log.Append(shard, new ManualFlushBody(new CollectionId(10), []));
         open.SetResult();
         await world.UntilAsync(s => World.IsFlushed(s, shard, flush));
@@ -79,7 +79,7 @@ public sealed class MemoryTests
         await using var node = world.Start();
         await world.ManualFlushAsync(shard, segments);
 
-        await asked.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        await asked.Task.WaitAsync(TimeSpan.FromSeconds(30));
         // One segment more than the budget at most: the one that is read again.
         Assert.InRange(node.Role.BufferedBytesPeak, 50 * MessageBytes, 95 * MessageBytes);
         await Truth.CheckAsync(world, world.View.Current);

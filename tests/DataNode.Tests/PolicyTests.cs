@@ -34,19 +34,20 @@ public sealed class PolicyTests
         await time.ArmedAsync(TimeSpan.FromSeconds(1));
         time.Advance(TimeSpan.FromSeconds(1));
         await world.UntilAsync(s => s.CheckpointOf(shard)?.Position == end);
-        await time.ArmedAsync(10 * Minute);
-        time.Advance(11 * Minute);
-        Assert.Equal(shard, await asked.Reader.ReadAsync(Timeout()));
+        Assert.Equal(shard, await AskedAsync());
+        Assert.Equal(shard, await AskedAsync());
 
-        // Other timers may be set meanwhile: a minute passes each time that one is.
-        var again = asked.Reader.ReadAsync(Timeout()).AsTask();
-        while (!again.IsCompleted)
+        // There are other timers, and no order among them: a minute passes, again and again, until it is asked.
+        async Task<VChannel> AskedAsync()
         {
-            await Task.WhenAny(again, time.ArmedAsync(Minute));
-            time.Advance(Minute);
+            for (var next = asked.Reader.ReadAsync(Timeout()).AsTask(); ; time.Advance(Minute))
+            {
+                if (await Task.WhenAny(next, Task.Delay(5)) == next)
+                {
+                    return await next;
+                }
+            }
         }
-
-        Assert.Equal(shard, await again);
     }
 
     [Theory]
@@ -212,5 +213,5 @@ public sealed class PolicyTests
         Body = new TimeTickBody(),
     };
 
-    private static CancellationToken Timeout() => new CancellationTokenSource(TimeSpan.FromSeconds(10)).Token;
+    private static CancellationToken Timeout() => new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token;
 }

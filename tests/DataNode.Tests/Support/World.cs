@@ -17,7 +17,7 @@ namespace MiniMilvus.DataNode.Tests.Support;
 internal sealed class World : IAsyncDisposable, IComputePool, ISealRequester, IStationSink
 {
     public static readonly PChannel PChannel = new("p0");
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
     private readonly CancellationTokenSource _stop = new();
     private readonly MemoryMetaStore _meta = new(TimeProvider.System, 1_000_000);
     private readonly Task _view;
