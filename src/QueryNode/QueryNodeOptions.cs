@@ -27,9 +27,9 @@ public sealed record QueryNodeOptions
     /// <summary>A chunk's graph is extended when so many of its rows wait for it.</summary>
     public int GraphStepRows { get; init; } = 1024;
 
-    /// <summary>Chunks whose graphs are extended at once, where so many wait.</summary>
+    /// <summary>Chunks whose graphs are extended at once, where so many wait. Usually one processor is left to searches.</summary>
     [Range(1, 1024)]
-    public int GraphWorkers { get; init; } = Environment.ProcessorCount;
+    public int GraphWorkers { get; init; } = Math.Max(1, Environment.ProcessorCount - 1);
 
     /// <summary>How the graphs of growing chunks are built.</summary>
     public HnswOptions GrowingGraph { get; init; } = new() { EfConstruction = 100 };
