@@ -62,7 +62,7 @@ public sealed partial record WoodpeckerOptions
     [TimeRange("00:00:00.001", "365.00:00:00")]
     public TimeSpan SegmentAgeMax { get; init; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>Zeros written ahead of the data, so that a flush writes no file metadata: first this much, then twice as much, up to the maximum.</summary>
+    /// <summary>Zeros written ahead of the data, so that a flush writes no file metadata: at least this much, else as much as there is data, up to the maximum.</summary>
     [Range(0.0, 1L << 30)]
     public long PreallocateBytesFirst { get; init; } = 64 * 1024;
 

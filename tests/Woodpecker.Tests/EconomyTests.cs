@@ -44,6 +44,27 @@ public sealed class EconomyTests
         Assert.Equal(2, flushes);
     }
 
+    /// <summary>Zeros are written ahead of the data by its measure: thousands of logs that say little must not fill a disk.</summary>
+    [Theory]
+    [InlineData(5)]
+    [InlineData(60)]
+    [InlineData(600)]
+    public async Task A_log_that_says_little_holds_little(int entries)
+    {
+        var world = new Simulated();
+        await using var log = world.Start(TestLog.Small with { PreallocateBytesFirst = 1024, PreallocateBytesMax = 1 << 20, SegmentBytesMax = 1 << 22, SegmentBlocksMax = 10_000 });
+        var writer = await world.CreateAsync(log);
+        for (var i = 0; i < entries; i++)
+        {
+            await TestLog.AppendAsync(writer, i, 100);
+        }
+
+        var bytes = await world.BytesAsync(0);
+        var data = bytes.AsSpan().LastIndexOfAnyExcept((byte)0) + 1;
+        Assert.InRange(data, entries * 100, entries * 400);
+        Assert.InRange(bytes.Length, data, data + (2 * Math.Max(1024, data)));
+    }
+
     /// <summary>Neither the log's metadata nor its disk hears of readers that wait for the next entry, however long they wait.</summary>
     [Fact]
     public async Task Readers_that_wait_beside_an_idle_writer_ask_nobody()

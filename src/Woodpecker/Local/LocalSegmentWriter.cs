@@ -22,7 +22,6 @@ internal sealed class LocalSegmentWriter : ISegmentWriter
     private Task _written = Task.CompletedTask;
     private long _offset = SegmentHeader.Bytes;
     private long _zeroedUntil;
-    private long _step;
     private Task<long>? _growth;
 
     private LocalSegmentWriter(IDiskFile file, string log, WoodpeckerOptions options)
@@ -31,7 +30,6 @@ internal sealed class LocalSegmentWriter : ISegmentWriter
         _log = log;
         _options = options;
         _zeroedUntil = Math.Max(SegmentHeader.Bytes, options.PreallocateBytesFirst);
-        _step = options.PreallocateBytesFirst;
     }
 
     public static async ValueTask<LocalSegmentWriter> CreateAsync(IDisk disk, string log, long segment, Term epoch, WoodpeckerOptions options, CancellationToken ct)
@@ -127,13 +125,13 @@ internal sealed class LocalSegmentWriter : ISegmentWriter
         _zeroedUntil = Math.Max(_zeroedUntil, end);
     }
 
-    /// <summary>Starts behind everything written, so that the next writes stay clear of it.</summary>
+    /// <summary>As many zeros again as there is data: a log that says little holds little. Starts behind everything written, so that the next writes stay clear of it.</summary>
     private void GrowAhead(long end, CancellationToken ct)
     {
-        if (_growth is null && _zeroedUntil - end < _step && _zeroedUntil < _options.SegmentBytesMax)
+        var ahead = Math.Max(_options.PreallocateBytesFirst, Math.Min(end, _options.PreallocateBytesMax));
+        if (_growth is null && _zeroedUntil - end < ahead && _zeroedUntil < _options.SegmentBytesMax)
         {
-            _growth = GrowAsync(_zeroedUntil + _step, ct);
-            _step = Math.Min(_step * 2, _options.PreallocateBytesMax);
+            _growth = GrowAsync(_zeroedUntil + ahead, ct);
         }
     }
 
