@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The one test command: sets up, builds once, runs every test project, cross-builds, and ends with one line for the whole.
 #   ./test.sh [--install] [--require-all] [--long] [--mutations[=ci]]
-#   --install      install what is missing (done without asking when root): .NET SDK 10, node, npm, strace, docker-compose, etcd, radosgw
+#   --install      install what is missing (done without asking when root): .NET SDK 10, node, npm, strace, docker-compose, etcd, radosgw, mkfs.ext4
 #   --require-all  a skipped test fails the run
 #   --long         more seeds (a thousand worlds, a thousand walks for each place), larger plots, more rows (MINIMILVUS_LONG=1); hours
 #   --mutations    break the code on purpose and see the named tests fail (tests/Mutations); =ci: only those marked for every run
@@ -86,6 +86,7 @@ set_up_tools() {
   command -v docker-compose > /dev/null || missing+=(docker-compose)
   command -v radosgw > /dev/null || missing+=(radosgw ceph-mon ceph-osd ceph-common curl) # about 300 MiB
   command -v etcd > /dev/null || missing+=(etcd-server)
+  [ "$(id -u)" != 0 ] || command -v mkfs.ext4 > /dev/null || missing+=(e2fsprogs) # only root mounts
   if [ ${#missing[@]} -gt 0 ] && [ "$install" = 1 ]; then install_packages "${missing[@]}"; fi
 }
 

@@ -1,3 +1,4 @@
+using MiniMilvus.Conformance.Support;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Catalog;
 using MiniMilvus.Core.Messages;

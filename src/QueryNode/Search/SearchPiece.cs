@@ -42,27 +42,29 @@ internal readonly record struct SearchPiece(VectorSource Source, VectorIndex? Gr
             return [[.. pieces]];
         }
 
-        var shares = Enumerable.Range(0, slices).Select(_ => (Pieces: ImmutableArray.CreateBuilder<SearchPiece>(), Cost: new int[1])).ToArray();
+        var shares = Enumerable.Range(0, slices).Select(_ => ImmutableArray.CreateBuilder<SearchPiece>()).ToArray();
+        var costs = new int[slices];
         foreach (var piece in pieces.SelectMany(p => p.Cut(rowsOfSlice)).OrderByDescending(p => p.Cost))
         {
-            var (share, cost) = shares.MinBy(s => s.Cost[0]);
-            share.Add(piece);
-            cost[0] += piece.Cost;
+            var least = Array.IndexOf(costs, costs.Min());
+            shares[least].Add(piece);
+            costs[least] += piece.Cost;
         }
 
-        return [.. shares.Select(s => s.Pieces.ToImmutable())];
+        return [.. shares.Select(s => s.ToImmutable())];
     }
 
     private IEnumerable<SearchPiece> Cut(int rows)
     {
-        for (var at = 0; at < Rows && Graph is null; at += rows)
-        {
-            yield return this with { First = First + at, Rows = Math.Min(rows, Rows - at) };
-        }
-
         if (Graph is not null)
         {
             yield return this;
+            yield break;
+        }
+
+        for (var at = 0; at < Rows; at += rows)
+        {
+            yield return this with { First = First + at, Rows = Math.Min(rows, Rows - at) };
         }
     }
 }

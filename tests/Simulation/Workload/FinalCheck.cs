@@ -31,11 +31,13 @@ internal static class FinalCheck
     /// <summary>W1: every acked append that begins at or above the truncation watermark is in the log as a reader sees it, also when it sees nothing.</summary>
     private static async Task CheckLogAsync(SimWorld world, SimCluster cluster, LogLedger ledger)
     {
-        if (!world.Stations.AckedAppends.TryGetValue(ledger.Channel.Name, out var acked) || acked.Count == 0)
+        if (!world.Stations.AckedAppends.TryGetValue(ledger.Channel.Name, out var appends) || appends.Count == 0)
         {
             return;
         }
 
+        // As they are now: roles go on appending while the log is read, a seal that a data node asks for, and reading ends at what is the last one now.
+        var acked = appends.ToArray();
         var until = acked[^1].Tick;
         var cursor = ledger.Open(LogPosition.Beginning);
         var truncated = await cluster.Process.CallAsync(async () =>
