@@ -224,6 +224,31 @@ public sealed class CompactionTests
         await CompactionTruth.CheckAsync(world, snapshot, shard);
     }
 
+    [Fact]
+    public async Task The_record_that_says_below_what_rows_are_missing_stays_although_no_row_is_left()
+    {
+        await using var world = Compacting(Eager);
+        await using (world.Start())
+        {
+            var shard = await world.CreateCollectionAsync(10);
+            foreach (var first in new[] { 0, 100 })
+            {
+                var segment = await world.CreateSegmentAsync(shard);
+                long[] keys = [first, first + 1];
+                world.Log.Append(shard, World.Insert(shard, segment, keys));
+                world.Log.Append(shard, World.Delete(shard, keys));
+                await world.ManualFlushAsync(shard, segment);
+                await world.UntilAsync(s => Flushed(s).Count == 0 && s.SegmentsOf(Collection).Values.Any(o => o.State == SegmentState.Dropped && o.CompactedFrom.Contains(segment)));
+            }
+        }
+
+        var purged = world.View.Current.SegmentsOf(Collection).Values.Max(s => s.PurgedUntil);
+        Assert.True(purged > Timestamp.Zero);
+        await CollectAsync(world, rounds: 3);
+        var witness = Assert.Single((await world.View.RefreshAsync(default)).SegmentsOf(Collection).Values);
+        Assert.Equal((SegmentState.Dropped, purged), (witness.State, witness.PurgedUntil));
+    }
+
     private static World Compacting(CompactionOptions options)
     {
         var world = new World();

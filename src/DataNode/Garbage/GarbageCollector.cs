@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Catalog;
 using MiniMilvus.Core.Errors;
+using MiniMilvus.Core.Time;
 using MiniMilvus.DataNode.Channels;
 using MiniMilvus.Storage.Catalog;
 using MiniMilvus.Storage.Compaction;
@@ -109,7 +110,8 @@ internal sealed class GarbageCollector(
     {
         var segments = snapshot.SegmentsOf(collection.Id).Values.Where(s => s.Channel == channel).ToList();
         // Files that were just deleted count still: a record outlives its last file by a round.
-        var done = segments.Where(s => !filled.Contains(s.Id) && (s.State == SegmentState.Compacting ? isPast(s.Id.Value) : IsSettled(s))).Select(s => s.Id).ToImmutableArray();
+        var witness = WitnessOf(segments);
+        var done = segments.Where(s => !filled.Contains(s.Id) && s.Id != witness && (s.State == SegmentState.Compacting ? isPast(s.Id.Value) : IsSettled(s))).Select(s => s.Id).ToImmutableArray();
         if (!done.IsEmpty)
         {
             await lease.CommitAsync(new ForgetSegments(channel, lease.Term, collection.Id, done), ct);
@@ -124,6 +126,10 @@ internal sealed class GarbageCollector(
             await lease.CommitAsync(new DiscardDeletes(channel, lease.Term, collection.Id, applied), ct);
         }
     }
+
+    // Who begins to read later must learn below which tick rows are missing (Q7), also where a compaction left none.
+    private static SegmentId WitnessOf(List<SegmentRecord> segments) =>
+        segments.Where(s => s.State is SegmentState.Flushed or SegmentState.Dropped && s.PurgedUntil > Timestamp.Zero).MaxBy(s => (s.PurgedUntil, s.State == SegmentState.Flushed))?.Id ?? SegmentId.None;
 
     private bool IsSettled(SegmentRecord segment) => (segment.State == SegmentState.Compacted || (segment.State == SegmentState.Dropped && !segment.CompactedFrom.IsEmpty))
         && time.GetUtcNow().ToUnixTimeMilliseconds() - segment.CompactedAt.UnixMilliseconds >= options.Compaction.DropTolerance.TotalMilliseconds;
