@@ -168,10 +168,10 @@ report_tests() { # project, exit code
   return 0
 }
 
-# Two at a time, the longest first, and beside them Conformance, which mostly waits (for etcd, radosgw, time-outs). The real process comes last, alone.
+# Beside Conformance, which mostly waits (for etcd, radosgw, time-outs), two at a time, the longest first. Then the real processes, and beside them nothing but the simulation, which is one thread.
 projects() {
   grep -rl --include='*.csproj' --exclude-dir=node_modules --exclude-dir=obj 'Microsoft.NET.Test.Sdk' tests | sort |
-    awk '/Conformance/{print 0, $0; next} /Simulation/{print 1, $0; next} /Fuzzing/{print 2, $0; next} /EndToEnd/{print 4, $0; next} {print 3, $0}' |
+    awk '/Conformance/{print 0, $0; next} /Fuzzing|QueryNode|Woodpecker|Proxy|Index/{print 1, $0; next} /Simulation/{print 3, $0; next} /EndToEnd/{print 4, $0; next} {print 2, $0}' |
     sort -s -k1,1n | cut -d' ' -f2
 }
 collect() { # those that end first, until no more than this many run
@@ -187,7 +187,7 @@ collect() { # those that end first, until no more than this many run
 }
 for project in $(projects); do
   case "$project" in
-    *EndToEnd*) collect 0 ;;
+    *Simulation*) collect 0 ;;
     *) collect 2 ;;
   esac
   run_tests "$project" &

@@ -60,8 +60,8 @@ internal static class Program
                 }
 
                 break;
-            case ["steps", var kind, var stride]:
-                EveryStep(kind, Number(stride));
+            case ["steps", var kind, var first, var stride]:
+                EveryStep(kind, Number(first), Number(stride));
                 break;
             case ["stations"]:
                 EveryStation();
@@ -82,7 +82,7 @@ internal static class Program
                 Walk(Enum.Parse<Place>(place), Number(first), Number(count));
                 break;
             default:
-                Out.WriteLine("golden FILE WORLDS | transcript FILE | walk PLACE FIRST COUNT | explore PLACE PLOT FAULTS RUNS | seeds N… | range FIRST COUNT | fresh FIRST SECONDS | calm N | trace N FILE | steps FAULT STRIDE | stations | mutant");
+                Out.WriteLine("golden FILE WORLDS | transcript FILE | walk PLACE FIRST COUNT | explore PLACE PLOT FAULTS RUNS | seeds N… | range FIRST COUNT | fresh FIRST SECONDS | calm N | trace N FILE | steps FAULT FIRST STRIDE | stations | mutant");
                 return 2;
         }
 
@@ -151,12 +151,12 @@ internal static class Program
     }
 
     /// <summary>The story once for each step of the disk that changes something, with the fault at that step.</summary>
-    private static void EveryStep(string kind, int stride)
+    private static void EveryStep(string kind, int first, int stride)
     {
         var count = new CountChanges();
         Report(StoryRun.Run(count), "story");
         var runs = 0;
-        for (var step = 1; step <= count.Changes; step += stride)
+        for (var step = first; step <= count.Changes; step += stride)
         {
             if (!FaultKinds.Applicable(count.Stations[step - 1]).Contains(kind))
             {
@@ -173,7 +173,7 @@ internal static class Program
             }
         }
 
-        Out.WriteLine($"{kind}: {runs} runs over {count.Changes} steps");
+        Out.WriteLine($"{kind}: {runs} runs over {count.Changes} steps, from step {first} every {stride}");
         _failed |= runs == 0;
     }
 
