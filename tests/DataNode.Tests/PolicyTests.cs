@@ -184,7 +184,7 @@ public sealed class PolicyTests
 
     private static void Check(Column a, Column b)
     {
-        var joined = ColumnAssembly.Concat([a, b]);
+        var joined = Columns.Concat([a, b]);
         Assert.Equal(a.Type, joined.Type);
         Assert.Equal(a.Count + b.Count, joined.Count);
         for (var row = 0; row < joined.Count; row++)

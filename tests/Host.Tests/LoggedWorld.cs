@@ -8,7 +8,9 @@ using MiniMilvus.Core.Messages;
 using MiniMilvus.Core.Rows;
 using MiniMilvus.Core.Schema;
 using MiniMilvus.Core.Time;
+using MiniMilvus.Host.Backups;
 using MiniMilvus.Host.Verifying;
+using MiniMilvus.Storage.Backups;
 using MiniMilvus.Storage.Catalog;
 using MiniMilvus.Storage.Disk;
 using MiniMilvus.Storage.Meta;
@@ -54,8 +56,11 @@ internal sealed class LoggedWorld : IAsyncDisposable
             : new ObjectWoodpecker(_bucket, _meta, Options with { SyncIntervalMax = TimeSpan.Zero }, TimeProvider.System, NoStations.Instance, "writer");
     }
 
-    /// <summary>Looks at the metadata before the comparison does; counts from 1.</summary>
+    /// <summary>Looks at the metadata before the comparison or the backup does; counts from 1.</summary>
     public Func<int, Task> BeforeLook { get; set; } = _ => Task.CompletedTask;
+
+    /// <summary>When metadata has been looked at, by then as it was before this.</summary>
+    public Func<int, Task> AfterLook { get; set; } = _ => Task.CompletedTask;
 
     public LogInspector Inspector => _isLocal ? new LogInspector(new ReadOnlyDisk(new RealDisk(_folder.Path)), MetadataAsync) : new LogInspector(_bucket, MetadataAsync, Options, TimeProvider.System);
 
@@ -65,6 +70,7 @@ internal sealed class LoggedWorld : IAsyncDisposable
         await world._log.CreateAsync(PChannel.Name, Never);
         world._writer = await world._log.OpenWriterAsync(PChannel.Name, new Term(1), Never);
         world._objects = isLocal ? await LocalObjectStore.OpenAsync(new RealDisk(world._folder.Path), "objects", Never) : world._bucket;
+        await world.PutAsync(CatalogKeys.CollectionName("default", "logged"), CatalogCodec.Encode(Collection.Value));
         await world.PutAsync(CatalogKeys.Collection(Collection), CatalogCodec.Encode(new CollectionRecord
         {
             Id = Collection, Database = "default", Name = "logged", State = DdlState.Created, Channels = [Shard], CreatedAt = default, UpdatedAt = default,
@@ -164,8 +170,25 @@ internal sealed class LoggedWorld : IAsyncDisposable
     }
 
     /// <summary>To the end of the log as it is.</summary>
-    public Task PutCheckpointAsync() =>
-        PutAsync(CatalogKeys.Checkpoint(Shard), CatalogCodec.Encode(new ChannelCheckpoint(Shard, _writer!.Confirmed, new Timestamp(_tick), new Term(1))));
+    public async Task<LogPosition> PutCheckpointAsync()
+    {
+        var end = _writer!.Confirmed;
+        await PutAsync(CatalogKeys.Checkpoint(Shard), CatalogCodec.Encode(new ChannelCheckpoint(Shard, end, new Timestamp(_tick), new Term(1))));
+        return end;
+    }
+
+    /// <summary>What becomes of a segment that is sealed: without rows it is dropped.</summary>
+    public async Task FlushOrDropAsync(SegmentId segment)
+    {
+        if (_rows[segment].Rows.Count > 0)
+        {
+            await FlushAsync(segment);
+            return;
+        }
+
+        var end = await AppendAsync(true, new FlushBody(Collection, segment));
+        await PutAsync(new SegmentRecord { Id = segment, Collection = Collection, Partition = Partition, Channel = Shard, State = SegmentState.Dropped, Start = _rows[segment].Start, End = end });
+    }
 
     public ulong Tick => _tick;
 
@@ -192,15 +215,44 @@ internal sealed class LoggedWorld : IAsyncDisposable
 
     public async Task<(LogComparison Comparison, string[] Lines)> CompareAsync(long batchBytes = LogComparison.BatchBytesMax)
     {
-        var looks = 0;
-        var comparison = new LogComparison(Inspector, new ReadOnlyObjectStore(_objects!), LookAsync, batchBytes);
+        var comparison = new LogComparison(Inspector, new ReadOnlyObjectStore(_objects!), Look(), batchBytes);
         return (comparison, await comparison.RunAsync(Never).ToArrayAsync());
+    }
 
-        async ValueTask<MetaRange?> LookAsync(CancellationToken ct)
+    public Task<BackupManifest> BackUpAsync(IObjectStore target, BackupPoint point, long freshBytesMax = BackupJob.FreshBytesMax) =>
+        new BackupJob(Inspector, new ReadOnlyObjectStore(_objects!), Look(), target, TimeProvider.System, freshBytesMax).RunAsync("default", "logged", point, Never);
+
+    /// <summary>What a backup holds, row by row in the order that a restore inserts them.</summary>
+    public static async Task<List<LoggedRow>> RestoredAsync(IObjectStore store, long batchBytes = 1 << 20)
+    {
+        var (reader, rows) = (await BackupReader.OpenAsync(store, Never), new List<LoggedRow>());
+        await reader.VerifyAsync(Never);
+        await foreach (var batch in reader.RowsAsync(reader.Manifest.Segments, batchBytes, Never))
+        {
+            var (names, vectors) = ((StringColumn)batch.Find(new FieldId(101))!, (FloatVectorColumn)batch.Find(new FieldId(102))!);
+            var meta = (JsonColumn)batch.Find(new FieldId(103))!;
+            for (var i = 0; i < batch.Count; i++)
+            {
+                var key = batch.KeyAt(i).Number;
+                Assert.Equal($"{{\"k\":{key}}}", Encoding.UTF8.GetString(meta.Values.Span[i].Span));
+                Assert.Equal([0.5f, float.NaN, vectors.Row(i)[2], -0f], vectors.Row(i).ToArray());
+                rows.Add(new LoggedRow(key, 0) { Name = names.IsNull(i) ? null : names.Values.Span[i], Vector = vectors.Row(i)[2] });
+            }
+        }
+
+        return rows;
+    }
+
+    private Func<CancellationToken, ValueTask<MetaRange?>> Look()
+    {
+        var looks = 0;
+        return async ct =>
         {
             await BeforeLook(++looks);
-            return await MetadataAsync(ct);
-        }
+            var found = await MetadataAsync(ct);
+            await AfterLook(looks);
+            return found;
+        };
     }
 
     private static RowBatch Rows(IReadOnlyList<LoggedRow> rows) => new(Key,

@@ -100,6 +100,27 @@ public sealed class InsertTests
         Assert.Equal([42L], result.IDs.IntId.Data);
     }
 
+    [Theory]
+    [InlineData("5000000", null)]
+    [InlineData("-1", "expected its property minimilvus.auto_id.above to be a number up to 4611686018427387903, found '-1'")]
+    [InlineData("9223372036854775807", "expected its property minimilvus.auto_id.above")]
+    public async Task Keys_are_generated_above_those_that_a_restored_collection_brought_along(string above, string? expected)
+    {
+        await using var world = new Harness();
+        var create = Create("c", fields: [Int64Key(autoId: true), Vector()]);
+        create.Properties.Add(Pair("minimilvus.auto_id.above", above));
+        await world.Service.CreateCollection(create, world.Call());
+        var result = await world.Service.Insert(InsertOf("c", 2, Vectors("vector", 2, 1, 2, 3, 4)), world.Call());
+        if (expected is not null)
+        {
+            Refused(result.Status, 1100, ErrorCode.IllegalArgument, expected);
+            return;
+        }
+
+        Assert.All(result.IDs.IntId.Data, key => Assert.InRange(key, 5_000_001, 6_000_000));
+        Assert.Equal(2, result.IDs.IntId.Data.Distinct().Count());
+    }
+
     [Fact]
     public async Task Nulls_come_compacted_and_are_kept_one_a_row()
     {

@@ -46,6 +46,21 @@ public static class FieldDataWriter
         return wire;
     }
 
+    /// <summary>As clients send it in an insert: values of rows that are not null, and a flag for each row.</summary>
+    public static FieldData ToInsert(this Column column, Core.Schema.FieldSchema field)
+    {
+        if (column.Valid is not { } valid)
+        {
+            return column.ToWire(field);
+        }
+
+        var present = Enumerable.Range(0, column.Count).Where(row => valid[row]).ToArray();
+        var wire = column.Take(present).ToWire(field);
+        wire.ValidData.Clear();
+        wire.ValidData.AddRange(valid);
+        return wire;
+    }
+
     private static ScalarField Scalars(Column column)
     {
         var field = new ScalarField();

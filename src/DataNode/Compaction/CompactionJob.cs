@@ -143,7 +143,7 @@ internal sealed class CompactionJob(IObjectStore objects, IComputePool compute, 
     {
         var inputs = selection.Inputs.Where(i => i.Kept > 0).ToList();
         var kept = parts.Select((part, i) => inputs[i].Dropped == 0 && parts.Count > 1 ? part : part.Take(inputs[i].Rows())).ToArray();
-        var joined = kept.Length == 1 ? kept[0] : ColumnAssembly.Concat(kept);
+        var joined = kept.Length == 1 ? kept[0] : Columns.Concat(kept);
         return order is null ? joined : joined.Take(order);
     }
 }

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Catalog;
 using MiniMilvus.Core.Errors;
+using MiniMilvus.Core.Rows;
 using MiniMilvus.Core.Time;
 using MiniMilvus.DataNode.Channels;
 using MiniMilvus.DataNode.Flush;
@@ -39,7 +40,7 @@ internal sealed class DeleteFlusher(IObjectStore objects, IComputePool compute, 
 
     private static DeleteBatch Assemble(CollectionId collection, PendingDeletes pending)
     {
-        var keys = ColumnAssembly.Concat([.. pending.Deletes.Select(d => d.Keys)]);
+        var keys = Columns.Concat([.. pending.Deletes.Select(d => d.Keys)]);
         var ticks = new long[keys.Count];
         var partitions = new long[keys.Count];
         var at = 0;

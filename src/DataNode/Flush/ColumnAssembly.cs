@@ -1,6 +1,3 @@
-using System.Collections.Immutable;
-using MiniMilvus.Core;
-using MiniMilvus.Core.Errors;
 using MiniMilvus.Core.Rows;
 
 namespace MiniMilvus.DataNode.Flush;
@@ -8,22 +5,8 @@ namespace MiniMilvus.DataNode.Flush;
 /// <summary>Puts the batches of a segment together, column by column, in log order.</summary>
 internal static class ColumnAssembly
 {
-    public static RowBatch Assemble(IReadOnlyList<BufferedRows> batches)
-    {
-        var first = batches[0].Rows;
-        if (batches.Count == 1)
-        {
-            return first;
-        }
-
-        var columns = ImmutableArray.CreateBuilder<Column>(first.Columns.Length);
-        foreach (var column in first.Columns)
-        {
-            columns.Add(Concat([.. batches.Select(b => Same(b.Rows, column, first))]));
-        }
-
-        return new RowBatch(first.PrimaryKeyColumn.Field, columns.MoveToImmutable());
-    }
+    // One segment has one schema version (S11), so every batch has the same fields.
+    public static RowBatch Assemble(IReadOnlyList<BufferedRows> batches) => Columns.Concat([.. batches.Select(b => b.Rows)]);
 
     /// <summary>The tick of each row: when it becomes visible.</summary>
     public static long[] Ticks(IReadOnlyList<BufferedRows> batches)
@@ -37,74 +20,5 @@ internal static class ColumnAssembly
         }
 
         return ticks;
-    }
-
-    /// <summary>One column after the other. All have the same field and type.</summary>
-    public static Column Concat(Column[] parts)
-    {
-        var count = parts.Sum(p => p.Count);
-        var valid = Valid(parts, count);
-        var (field, type) = (parts[0].Field, parts[0].Type);
-        return parts[0] switch
-        {
-            ScalarColumn<bool> => new ScalarColumn<bool>(field, type, Join(parts, p => ((ScalarColumn<bool>)p).Values, count), valid),
-            ScalarColumn<int> => new ScalarColumn<int>(field, type, Join(parts, p => ((ScalarColumn<int>)p).Values, count), valid),
-            ScalarColumn<long> => new ScalarColumn<long>(field, type, Join(parts, p => ((ScalarColumn<long>)p).Values, count), valid),
-            ScalarColumn<float> => new ScalarColumn<float>(field, type, Join(parts, p => ((ScalarColumn<float>)p).Values, count), valid),
-            ScalarColumn<double> => new ScalarColumn<double>(field, type, Join(parts, p => ((ScalarColumn<double>)p).Values, count), valid),
-            StringColumn => new StringColumn(field, Join(parts, p => ((StringColumn)p).Values, count), valid),
-            JsonColumn => new JsonColumn(field, Join(parts, p => ((JsonColumn)p).Values, count), valid),
-            FloatVectorColumn v => new FloatVectorColumn(field, v.Dim, Join(parts, p => ((FloatVectorColumn)p).Values, checked(count * v.Dim))),
-            var other => throw MiniMilvusException.Internal($"field {field}: no assembly for {other.GetType().Name}"),
-        };
-    }
-
-    private static Column Same(RowBatch batch, Column expected, RowBatch first)
-    {
-        // One segment has one schema version (S11), so every batch has the same fields.
-        return batch.Columns.Length == first.Columns.Length && batch.Find(expected.Field) is { } found && found.GetType() == expected.GetType()
-            ? found
-            : throw MiniMilvusException.Internal($"field {expected.Field}: expected {expected.GetType().Name} among {first.Columns.Length} columns in every batch of a segment");
-    }
-
-    private static T[] Join<T>(Column[] parts, Func<Column, ReadOnlyMemory<T>> values, int count)
-    {
-        var joined = new T[count];
-        var at = 0;
-        foreach (var part in parts)
-        {
-            var from = values(part).Span;
-            from.CopyTo(joined.AsSpan(at));
-            at += from.Length;
-        }
-
-        return joined;
-    }
-
-    private static bool[]? Valid(Column[] parts, int count)
-    {
-        if (parts.All(p => p.Valid is null))
-        {
-            return null;
-        }
-
-        var valid = new bool[count];
-        var at = 0;
-        foreach (var part in parts)
-        {
-            var to = valid.AsSpan(at, part.Count);
-            if (part.Valid is { } from)
-            {
-                from.CopyTo(to);
-            }
-            else
-            {
-                to.Fill(true);
-            }
-
-            at += part.Count;
-        }
-
-        return valid;
     }
 }

@@ -4,8 +4,8 @@ using MiniMilvus.Host.Configuration;
 
 namespace MiniMilvus.Host.Cli;
 
-/// <summary>The verbs of <c>minimilvus</c>: run (the default), config, inspect, verify and doctor.</summary>
-internal static class CommandLine
+/// <summary>The verbs of <c>minimilvus</c>: run (the default), config, inspect, verify, doctor, backup and restore.</summary>
+internal static partial class CommandLine
 {
     /// <summary>What a verb that only looks ends with when it could not look.</summary>
     private const int Unreachable = 3;
@@ -84,6 +84,8 @@ internal static class CommandLine
         root.Add(Inspect(Load));
         root.Add(Verify(Load));
         root.Add(Doctor(Load));
+        root.Add(Backup(Load));
+        root.Add(Restore(Load));
         root.TreatUnmatchedTokensAsErrors = false;
         root.SetAction((parsed, ct) => GuardAsync(() => RunVerb.RunAsync(Load(parsed).Options, ct)));
         return root;

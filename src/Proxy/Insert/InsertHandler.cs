@@ -18,16 +18,14 @@ namespace MiniMilvus.Proxy.Insert;
 internal sealed class InsertHandler(
     Catalogue catalogue, IIdAllocator ids, RowValidator validator, RowRouter router, ShardWriter writer, ProxyMetrics metrics, IStationSink stations)
 {
-    private const string AllowAutoIdInsert = "allow_insert_auto_id";
-
     public async ValueTask<MutationResult> InsertAsync(string database, InsertRequest request, CancellationToken ct)
     {
         var collection = await CollectionAsync(database, request.CollectionName, request.SchemaTimestamp, ct);
         Emit(Station.InsertHandler, collection, request.NumRows);
-        var allowsKeys = collection.Properties.TryGetValue(AllowAutoIdInsert, out var text) && bool.TryParse(text, out var flag) && flag;
+        var allowsKeys = collection.Properties.TryGetValue(AutoIdProperties.AllowInsert, out var text) && bool.TryParse(text, out var flag) && flag;
         var rows = validator.Validate(collection.Schema, request.FieldsData, request.NumRows, allowsKeys ? KeyRule.Either : KeyRule.BySchema);
         Emit(Station.RowValidator, collection, rows.Count);
-        var keys = rows.Keys ?? await NewKeysAsync(collection.Schema.PrimaryKey, rows.Count, ct);
+        var keys = rows.Keys ?? await NewKeysAsync(collection, rows.Count, ct);
         var writes = router.Route(collection, Partition(collection, request.PartitionName), Batch(collection, rows, keys));
         Emit(Station.RowRouter, collection, rows.Count);
         var tick = await writer.WriteAsync(writes, ct);
@@ -52,7 +50,7 @@ internal sealed class InsertHandler(
         Emit(Station.RowValidator, collection, rows.Count);
         var oldKeys = rows.Keys ?? throw MiniMilvusException.Internal("an upsert passed validation without keys");
         RefuseDuplicates(collection.Schema.PrimaryKey, oldKeys);
-        var keys = collection.Schema.PrimaryKey.IsAutoId ? await NewKeysAsync(collection.Schema.PrimaryKey, rows.Count, ct) : oldKeys;
+        var keys = collection.Schema.PrimaryKey.IsAutoId ? await NewKeysAsync(collection, rows.Count, ct) : oldKeys;
         var inserts = router.Route(collection, Partition(collection, request.PartitionName), Batch(collection, rows, keys));
         var deletes = router.RouteDeletes(collection, PartitionId.All, oldKeys).ToDictionary(w => w.Channel);
         Emit(Station.RowRouter, collection, rows.Count);
@@ -93,9 +91,10 @@ internal sealed class InsertHandler(
         return Catalogue.Partition(collection, name.Length > 0 ? name : CollectionRecord.DefaultPartition).Id;
     }
 
-    private async ValueTask<Column> NewKeysAsync(FieldSchema field, int count, CancellationToken ct)
+    private async ValueTask<Column> NewKeysAsync(CollectionRecord collection, int count, CancellationToken ct)
     {
-        var first = await ids.AllocateIdsAsync(count, ct);
+        var field = collection.Schema.PrimaryKey;
+        var first = AutoIdProperties.AboveOf(collection) + await ids.AllocateIdsAsync(count, ct);
         if (field.Type == DataType.VarChar)
         {
             var texts = new string[count];

@@ -10,6 +10,7 @@ using MiniMilvus.Index.Hnsw;
 using MiniMilvus.Index.Ranking;
 using MiniMilvus.Index.Sealed;
 using MiniMilvus.Index.Vectors;
+using MiniMilvus.Storage.Backups;
 using MiniMilvus.Storage.Checksums;
 using MiniMilvus.Storage.Disk;
 using MiniMilvus.Storage.Meta;
@@ -134,6 +135,20 @@ public sealed class SegmentFileTests
             var read = SegmentManifest.Decode(bytes, "segments/manifest.json");
             Assert.All(read.Files, f => Assert.NotNull(f.Path));
             Assert.NotNull(read.Channel.Name);
+            return new(Encoding.UTF8.GetString(read.Encode()));
+        }) { Reseal = ResealManifest });
+    }
+
+    [Fact]
+    public Task A_damaged_manifest_of_a_backup_is_refused_or_read_right()
+    {
+        var sample = Sample.Backup();
+        return Fuzz.RunAsync(new Subject("backup.json", [sample.Encode(), (sample with { Segments = [], HighestAutoId = 0 }).Encode()], bytes =>
+        {
+            var read = BackupManifest.Decode(bytes, "backup.json");
+            Assert.All(read.Segments, s => Assert.NotNull(s.ManifestPath));
+            Assert.All(read.Shards, s => Assert.NotNull(s.Channel.Name));
+            Assert.NotNull(read.Collection.Schema);
             return new(Encoding.UTF8.GetString(read.Encode()));
         }) { Reseal = ResealManifest });
     }

@@ -3,6 +3,8 @@ using System.Text;
 using MiniMilvus.Conformance.Support;
 using MiniMilvus.Core;
 using MiniMilvus.Core.Errors;
+using MiniMilvus.Core.Time;
+using MiniMilvus.Storage.Backups;
 using MiniMilvus.Storage.Checksums;
 using MiniMilvus.Storage.Disk;
 using MiniMilvus.Storage.Meta;
@@ -68,14 +70,28 @@ public sealed class GoldenTests
     }
 
     [Fact]
-    public async Task Every_flipped_bit_of_a_manifest_is_seen()
+    public async Task A_backups_manifest_of_version_1_opens_and_is_still_written()
     {
-        var golden = await File.ReadAllBytesAsync(Path.Combine(Folder, "manifest-2.json"));
+        var manifest = Sample.Backup();
+        var golden = await GoldenAsync("backup-1.json", manifest.Encode());
+        var read = BackupManifest.Decode(golden, "golden");
+        Assert.Equal(manifest.Encode(), read.Encode());
+        Assert.Equal((3L, 42L, new Timestamp(30)), (read.Rows, read.HighestAutoId, read.Tick));
+        var newer = Assert.Throws<MiniMilvusException>(() => BackupManifest.Decode((manifest with { FormatVersion = 2 }).Encode(), "golden"));
+        Assert.Equal("golden: expected a backup of version 1, found version 2; a newer MiniMilvus reads it", newer.Message);
+    }
+
+    [Theory]
+    [InlineData("manifest-2.json")]
+    [InlineData("backup-1.json")]
+    public async Task Every_flipped_bit_of_a_manifest_is_seen(string name)
+    {
+        var golden = await File.ReadAllBytesAsync(Path.Combine(Folder, name));
         for (var bit = 0; bit < 8 * golden.Length; bit++)
         {
             var hurt = golden.ToArray();
             hurt[bit / 8] ^= (byte)(1 << (bit % 8));
-            var error = Assert.Throws<MiniMilvusException>(() => SegmentManifest.Decode(hurt, "golden"));
+            var error = Assert.Throws<MiniMilvusException>(() => _ = name[0] == 'm' ? SegmentManifest.Decode(hurt, "golden").Rows : BackupManifest.Decode(hurt, "golden").Rows);
             Assert.Equal(ErrorKind.Corrupted, error.Kind);
         }
     }

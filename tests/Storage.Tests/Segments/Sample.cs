@@ -1,7 +1,10 @@
 using System.Buffers;
 using MiniMilvus.Core;
+using MiniMilvus.Core.Catalog;
 using MiniMilvus.Core.Rows;
 using MiniMilvus.Core.Schema;
+using MiniMilvus.Core.Time;
+using MiniMilvus.Storage.Backups;
 using MiniMilvus.Storage.Segments;
 
 namespace MiniMilvus.Storage.Tests.Segments;
@@ -32,5 +35,30 @@ internal static class Sample
         var writer = new ArrayBufferWriter<byte>();
         ColumnCodec.Encode(column, writer);
         return Convert.ToHexString(writer.WrittenSpan);
+    }
+
+    public static BackupManifest Backup()
+    {
+        var (shard, partition) = (new VChannel("by-dev-0_100v0"), new PartitionId(2));
+        return new BackupManifest
+        {
+            Collection = new CollectionRecord
+            {
+                Id = new CollectionId(100), Database = "default", Name = "sample", State = DdlState.Created, Channels = [shard], CreatedAt = new Timestamp(1), UpdatedAt = new Timestamp(2),
+                Partitions = [new PartitionRecord(partition, CollectionRecord.DefaultPartition, DdlState.Created, new Timestamp(1))], IsLoaded = true,
+                Schema = new CollectionSchema
+                {
+                    Name = "sample",
+                    Fields =
+                    [
+                        new FieldSchema { Id = new FieldId(100), Name = "id", Type = DataType.Int64, IsPrimaryKey = true, IsAutoId = true },
+                        new FieldSchema { Id = new FieldId(101), Name = "vector", Type = DataType.FloatVector, Dim = 4 },
+                    ],
+                },
+                Indexes = [new IndexRecord { Id = 5, Name = "vector", Field = new FieldId(101), IndexType = "HNSW", Metric = MetricType.L2 }],
+            },
+            Tick = new Timestamp(30), TakenAt = new DateTimeOffset(2026, 11, 30, 12, 0, 0, TimeSpan.Zero), Shards = [new BackupShard(shard, new LogPosition(0, 9))], HighestAutoId = 42,
+            Segments = [new BackupSegment("segments/100/2/1/manifest-1.json", 0x01020304, shard, partition, 3, new Timestamp(10), new Timestamp(30))],
+        };
     }
 }
