@@ -160,6 +160,10 @@ public sealed class BackupTests
         (code, text) = await Verbs.RunAsync("backup", "light", "--to", backup + "2", "--data", folder.Data);
         Assert.True(code == 2, text);
         Assert.Contains("database 'default': expected a collection 'light', found 'copy', 'copy_restoring_", text, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(backup + "2"), "what came of no backup is left");
+        (code, text) = await Verbs.RunAsync("backup", "--to", backup + "2", "--data", folder.Data);
+        Assert.True(code == 2, text);
+        Assert.Contains("Required argument 'collection' missing", text, StringComparison.Ordinal);
     }
 
     private static async Task<MilvusCollection> CreateAsync(MilvusClient client)

@@ -62,6 +62,12 @@ public sealed class ZeroDiskVerbTests : IAsyncLifetime
         (code, text) = await RunAsync("doctor");
         Assert.True(code == 0, text);
         Assert.Matches(@"ok +owner lease +free", text);
+        var backup = Path.Combine(_folder.Data, "backup");
+        (code, text) = await RunAsync("backup", "zero", "--to", backup);
+        Assert.True(code == 0, text);
+        Assert.Matches($@"backed up collection 'zero' at tick \d+ \(.+\): {2 * Ledger.BatchRows} rows in 2 segments", text);
+        (code, text) = await Verbs.RunAsync("restore", "--from", backup, "--check");
+        Assert.True(code == 0 && text.Contains("all of it verifies", StringComparison.Ordinal), text);
         Assert.Equal(before, (await RevisionAsync(), await BucketAsync()));
         Assert.False(Directory.Exists(nothing), "no data folder");
 

@@ -106,8 +106,11 @@ internal sealed class RestoreJob(BackupReader backup, RestoreTarget target, stri
         using var deadline = new CancellationTokenSource(DropTime, time);
         try
         {
-            await target.ReleaseAsync(staged, deadline.Token);
-            await target.DropAsync(staged, deadline.Token);
+            if (await target.HasAsync(staged, deadline.Token))
+            {
+                await target.ReleaseAsync(staged, deadline.Token);
+                await target.DropAsync(staged, deadline.Token);
+            }
         }
         catch (Exception e) when (e is MiniMilvusException or OperationCanceledException)
         {

@@ -1,11 +1,8 @@
 using System.Globalization;
 using System.Security.Cryptography;
-using MiniMilvus.Core.Errors;
 using MiniMilvus.Host.Backups;
 using MiniMilvus.Host.Remote;
 using MiniMilvus.Storage.Backups;
-using MiniMilvus.Storage.Disk;
-using MiniMilvus.Storage.Objects;
 
 namespace MiniMilvus.Host.Cli;
 
@@ -23,23 +20,16 @@ internal sealed record RestoreRequest(string From, string Server, string? Databa
 /// <summary><c>minimilvus backup</c> and <c>minimilvus restore</c>: a collection as it was at one position of its log, in a folder, and back through any server.</summary>
 internal static class BackupVerb
 {
-    private const string Root = "objects";
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromSeconds(2);
 
     public static async Task<int> BackupAsync(HostOptions options, BackupRequest request, TextWriter output, TimeProvider time, CancellationToken ct)
     {
         var point = BackupPoint.Parse(request.At);
         await using var place = await DataPlace.OpenAsync(options, output, time, ct);
-        var folder = Path.GetFullPath(request.To);
-        if (File.Exists(folder) || (Directory.Exists(folder) && Directory.EnumerateFileSystemEntries(folder).Any()))
-        {
-            throw MiniMilvusException.Invalid($"--to '{folder}': expected an empty folder, or none yet, found {(File.Exists(folder) ? "a file" : "one with something in it")}");
-        }
-
-        Directory.CreateDirectory(folder);
-        var target = await LocalObjectStore.OpenAsync(new RealDisk(folder), Root, ct);
-        var manifest = await new BackupJob(place.Logs, place.Store, place.Metadata.ReadAsync, target, time).RunAsync(request.Database, request.Collection, point, ct);
-        await output.WriteLineAsync($"backed up {Describe(manifest)} to {folder}");
+        using var folder = await BackupFolder.CreateAsync(request.To, ct);
+        var manifest = await new BackupJob(place.Logs, place.Store, place.Metadata.ReadAsync, folder.Store, time).RunAsync(request.Database, request.Collection, point, ct);
+        folder.Keep();
+        await output.WriteLineAsync($"backed up {Describe(manifest)} to {folder.Path}");
         foreach (var shard in manifest.Shards)
         {
             await output.WriteLineAsync($"  {shard.Channel}: the log below {shard.Until}");
@@ -50,13 +40,7 @@ internal static class BackupVerb
 
     public static async Task<int> RestoreAsync(RestoreRequest request, TextWriter output, TimeProvider time, CancellationToken ct)
     {
-        var folder = Path.GetFullPath(request.From);
-        if (!Directory.Exists(Path.Combine(folder, Root)))
-        {
-            throw MiniMilvusException.Invalid($"--from '{folder}': expected the folder of a backup, with '{Root}' in it, found {(Directory.Exists(folder) ? "a folder without it" : "none")}");
-        }
-
-        var backup = await BackupReader.OpenAsync(LocalObjectStore.View(new RealDisk(folder), Root), ct);
+        var backup = await BackupReader.OpenAsync(BackupFolder.View(request.From), ct);
         var bytes = await backup.VerifyAsync(ct);
         await output.WriteLineAsync(FormattableString.Invariant($"{Describe(backup.Manifest)}, {bytes} bytes: all of it verifies"));
         if (request.IsCheck)

@@ -28,7 +28,21 @@ internal static partial class CommandLine
     public static Task<int> RunAsync(string[] args)
     {
         var (settings, rest) = TakeSettings(args);
-        return Build(settings).Parse(rest).InvokeAsync(new() { EnableDefaultExceptionHandler = true, ProcessTerminationTimeout = null });
+        var parsed = Build(settings).Parse(rest);
+        return parsed.Errors.Count > 0 && !rest.Any(t => t is "--help" or "-h" or "-?" or "--version")
+            ? RefuseAsync(parsed)
+            : parsed.InvokeAsync(new() { EnableDefaultExceptionHandler = true, ProcessTerminationTimeout = null });
+    }
+
+    private static async Task<int> RefuseAsync(ParseResult parsed)
+    {
+        foreach (var error in parsed.Errors)
+        {
+            await Console.Error.WriteLineAsync($"minimilvus: {error.Message}");
+        }
+
+        await Console.Error.WriteLineAsync($"minimilvus {parsed.CommandResult.Command.Name} --help says what it takes");
+        return 2;
     }
 
     internal static (IReadOnlyList<string> Settings, IReadOnlyList<string> Others) TakeSettings(IReadOnlyList<string> args)

@@ -57,6 +57,16 @@ public sealed class FolderLock : IDisposable
         }
     }
 
+    /// <summary>Whether a file of that name is one of a lock's.</summary>
+    public static bool IsOwn(string name) => name is LockName or OwnerName;
+
+    /// <summary>Takes a lock's files away; its holder does so when the folder is to have no owner any more.</summary>
+    public static void Forget(string folder)
+    {
+        File.Delete(Path.Combine(folder, OwnerName));
+        File.Delete(Path.Combine(folder, LockName));
+    }
+
     public void Dispose() => _held.Dispose();
 
     /// <summary>More than once: somebody may be looking (<see cref="FindOwner"/>), which takes less than a turn.</summary>
