@@ -64,6 +64,26 @@ public sealed class GarbageTests
     }
 
     [Fact]
+    public async Task The_file_of_an_index_that_was_dropped_goes_and_one_that_came_in_its_place_stays()
+    {
+        await using var world = new World();
+        var (_, segment) = await FlushedAsync(world);
+        var record = world.View.Current.FindSegment(new CollectionId(10), segment)!;
+        var dropped = record.Indexes.Single();
+        var collection = world.View.Current.FindCollection(record.Collection)!;
+        var kept = new SegmentIndexRecord(501, dropped.Field, ObjectPaths.IndexFile(record.Collection, record.Partition, segment, 501, 3), 1);
+        await PutAsync(world, kept.Path);
+        await world.Coordinator.PutAsync(CatalogKeys.Segment(record.Collection, segment), CatalogCodec.Encode(record with { Indexes = [dropped, kept] }));
+        await world.Coordinator.PutAsync(CatalogKeys.Collection(record.Collection), CatalogCodec.Encode(collection with { Indexes = [Hnsw with { Id = 501 }] }));
+        using var lease = await LeaseAsync(world);
+        Assert.Equal(0, await Collector(world, lease, new LiveAttempts()).CollectAsync(lease, default));
+        Assert.Equal(1, await Collector(world, lease, new LiveAttempts()).CollectAsync(lease, default));
+        Assert.Equal(kept, Assert.Single((await world.View.RefreshAsync(default)).FindSegment(record.Collection, segment)!.Indexes));
+        Assert.DoesNotContain(dropped.Path, await KeysAsync(world));
+        Assert.Contains(kept.Path, await KeysAsync(world));
+    }
+
+    [Fact]
     public async Task A_file_that_is_damaged_goes_and_keeps_no_other_from_going()
     {
         await using var world = new World();

@@ -64,7 +64,7 @@ internal sealed class LoggedWorld : IAsyncDisposable
 
     public LogInspector Inspector => _isLocal ? new LogInspector(new ReadOnlyDisk(new RealDisk(_folder.Path)), MetadataAsync) : new LogInspector(_bucket, MetadataAsync, Options, TimeProvider.System);
 
-    public static async Task<LoggedWorld> StartAsync(bool isLocal = true)
+    public static async Task<LoggedWorld> StartAsync(bool isLocal = true, bool isLoaded = false)
     {
         var world = new LoggedWorld(isLocal);
         await world._log.CreateAsync(PChannel.Name, Never);
@@ -73,7 +73,7 @@ internal sealed class LoggedWorld : IAsyncDisposable
         await world.PutAsync(CatalogKeys.CollectionName("default", "logged"), CatalogCodec.Encode(Collection.Value));
         await world.PutAsync(CatalogKeys.Collection(Collection), CatalogCodec.Encode(new CollectionRecord
         {
-            Id = Collection, Database = "default", Name = "logged", State = DdlState.Created, Channels = [Shard], CreatedAt = default, UpdatedAt = default,
+            Id = Collection, Database = "default", Name = "logged", State = DdlState.Created, IsLoaded = isLoaded, Channels = [Shard], CreatedAt = default, UpdatedAt = default,
             Partitions = [new PartitionRecord(Partition, CollectionRecord.DefaultPartition, DdlState.Created, default)],
             Schema = new CollectionSchema
             {

@@ -12,7 +12,7 @@ using MiniMilvus.Storage.Objects;
 namespace MiniMilvus.DataNode.Garbage;
 
 /// <summary>
-/// Deletes the files of segments, indexes and deletes that no record names: of attempts that crashed or lost, and of indexes that were discarded.
+/// Deletes the files of segments, indexes and deletes that no record names: of attempts that crashed or lost, and of indexes that were discarded or dropped.
 /// A file goes only when its attempt's number is below a horizon that was allocated while this node held the channel, and the attempt is not
 /// under way here. Later owners' attempts have higher numbers, earlier owners can commit nothing any more, so what is unnamed below the
 /// horizon stays unnamed for ever (S9). Readers that still have such a file open keep what they see; who comes too late finds a newer record.
@@ -104,7 +104,7 @@ internal sealed class GarbageCollector(
         return garbage;
     }
 
-    /// <summary>What the records no longer need to say: intents that ended, compacted segments whose files are gone, deletes that no segment lacks.</summary>
+    /// <summary>What the records no longer need to say: intents that ended, compacted segments whose files are gone, deletes that no segment lacks, indexes that were dropped.</summary>
     private async Task SettleAsync(
         ChannelLease lease, CollectionRecord collection, VChannel channel, CatalogSnapshot snapshot, Func<long, bool> isPast, HashSet<SegmentId> filled, CancellationToken ct)
     {
@@ -115,6 +115,12 @@ internal sealed class GarbageCollector(
         if (!done.IsEmpty)
         {
             await lease.CommitAsync(new ForgetSegments(channel, lease.Term, collection.Id, done), ct);
+        }
+
+        // Their files go in the next round, when no record names them.
+        foreach (var (segment, file) in segments.SelectMany(s => s.Indexes.Where(f => collection.Indexes.All(i => i.Id != f.IndexId)).Select(f => (s, f))))
+        {
+            await lease.CommitAsync(new DiscardIndex(channel, lease.Term, segment.Id, collection.Id, file.IndexId, file.Path), ct);
         }
 
         var live = segments.Where(s => s.State == SegmentState.Flushed && collection.Partitions.Any(p => p.Id == s.Partition && p.State != DdlState.Dropping)).ToList();

@@ -16,6 +16,9 @@ internal sealed class RestoreTarget(CallInvoker invoker, string address, string 
     /// <summary>Milvus's code of "not now, nothing happened".</summary>
     private const int RateLimitedCode = 8;
     private static readonly TimeSpan CallTime = TimeSpan.FromMinutes(2);
+
+    /// <summary>So long the server may say "no room", or come no further with loading.</summary>
+    private static readonly TimeSpan StallMax = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan LoadPollInterval = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan PauseMax = TimeSpan.FromSeconds(2);
     private readonly MilvusService.MilvusServiceClient _service = new(invoker);
@@ -62,10 +65,11 @@ internal sealed class RestoreTarget(CallInvoker invoker, string address, string 
             request.FieldsData.Add(column.ToInsert(schema.Find(column.Field) ?? throw MiniMilvusException.Corrupted($"expected columns of the schema's fields, found one of field {column.Field}")));
         }
 
+        var began = time.GetTimestamp();
         for (var pause = TimeSpan.FromMilliseconds(50); ; pause = pause * 2 < PauseMax ? pause * 2 : PauseMax)
         {
             var answer = await AnswerAsync(o => _service.InsertAsync(request, o), ct);
-            if (answer.Status.Code != RateLimitedCode)
+            if (answer.Status.Code != RateLimitedCode || time.GetElapsedTime(began) > StallMax)
             {
                 Require(answer.Status);
                 if (answer.InsertCnt != rows.Count)
@@ -84,8 +88,16 @@ internal sealed class RestoreTarget(CallInvoker invoker, string address, string 
     public async Task LoadAsync(string name, CancellationToken ct)
     {
         await CallAsync(o => _service.LoadCollectionAsync(new LoadCollectionRequest { DbName = database, CollectionName = name }, o), s => s, ct);
-        while ((await CallAsync(o => _service.GetLoadingProgressAsync(new GetLoadingProgressRequest { DbName = database, CollectionName = name }, o), r => r.Status, ct)).Progress < 100)
+        var (progress, since) = (-1L, time.GetTimestamp());
+        while (progress < 100)
         {
+            var now = (await CallAsync(o => _service.GetLoadingProgressAsync(new GetLoadingProgressRequest { DbName = database, CollectionName = name }, o), r => r.Status, ct)).Progress;
+            (progress, since) = now == progress ? (progress, since) : (now, time.GetTimestamp());
+            if (time.GetElapsedTime(since) > StallMax)
+            {
+                throw MiniMilvusException.Unavailable($"server {address}: expected collection '{name}' to be loaded, found it at {progress} % for {StallMax.TotalMinutes:0} minutes");
+            }
+
             await Task.Delay(LoadPollInterval, time, ct);
         }
     }

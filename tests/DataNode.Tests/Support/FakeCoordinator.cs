@@ -38,6 +38,8 @@ internal sealed class FakeCoordinator(IMetaStore meta) : ICoordinator
                 : e is null ? throw MiniMilvusException.NotFound(ErrorReason.SegmentNotFound, $"segment {c.Segment.Id}") : CatalogCodec.Encode(c.Segment)),
             CommitIndex c => await ChangeAsync(CatalogKeys.Segment(Owner(c), c.Segment), e => CatalogCodec.Segment(e!) is var s && s.Indexes.Any(i => i.IndexId == c.Index.IndexId)
                 ? (ReadOnlyMemory<byte>?)null : CatalogCodec.Encode(s with { Indexes = s.Indexes.Add(c.Index) })),
+            DiscardIndex c => await ChangeAsync(CatalogKeys.Segment(c.Collection, c.Segment), e => CatalogCodec.Segment(e!) is var s && s.Indexes.FirstOrDefault(i => i.IndexId == c.IndexId && i.Path == c.Path) is { } named
+                ? CatalogCodec.Encode(s with { Indexes = s.Indexes.Remove(named) }) : (ReadOnlyMemory<byte>?)null),
             CommitDeletes c => await ChangeAsync(CatalogKeys.DeleteFile(c.File.Collection, c.Channel, c.File.Id), e => e is null ? CatalogCodec.Encode(c.File) : (ReadOnlyMemory<byte>?)null),
             AdvanceCheckpoint c => await ChangeAsync(CatalogKeys.Checkpoint(c.Channel), e => e is null || Forward(CatalogCodec.Checkpoint(e), c)
                 ? CatalogCodec.Encode(new ChannelCheckpoint(c.Channel, c.Position, c.Tick, c.Term)) : (ReadOnlyMemory<byte>?)null),
