@@ -23,7 +23,7 @@ process.stdout.write = (chunk, ...rest) => {
 };
 
 export async function connect() {
-  const client = new MilvusClient({ address, ssl: false, logLevel: 'debug', timeout: 30_000, telemetry: { enabled: false } });
+  const client = new MilvusClient({ address, ssl: false, logLevel: 'debug', timeout: 120_000, telemetry: { enabled: false } });
   await client.connectPromise;
   return client;
 }
