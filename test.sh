@@ -133,9 +133,9 @@ stop_compiler
 # ---- every test project -----------------------------------------------------------------------------------------
 counter() { grep -o '<Counters [^>]*>' "$2" | grep -o " $1=\"[0-9]*\"" | grep -o '[0-9]*' | head -1; }
 
-run_tests() { # project; the simulation, which has a clock of its own, takes what the others leave
+run_tests() { # project; the simulation, which has a clock of its own, gives way to the others
   local way=()
-  case "$1" in *Simulation*) way=(nice -n 19) ;; esac
+  case "$1" in *Simulation*) way=(nice -n 5) ;; esac
   "${way[@]}" timeout --kill-after=10 "${MINIMILVUS_TEST_TIMEOUT:-$project_limit}" \
     dotnet test "$1" -c Release --no-build --nologo --blame-hang-timeout "$test_limit" --blame-hang-dump-type none --results-directory "$results" \
     --logger "trx;LogFileName=$(basename "$1" .csproj).trx" --logger "console;verbosity=normal" > "$results/$(basename "$1" .csproj).log" 2>&1
