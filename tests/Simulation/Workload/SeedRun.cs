@@ -156,11 +156,11 @@ internal sealed class SeedRun
             await _world.DelayAsync(TimeSpan.FromMilliseconds(_random.Next(500, 6000)));
             switch (_random.Next(8))
             {
-                case 3:
+                case 3 or 4:
                     _world.FreeBytes = SimWorld.FullBelowBytes + _random.NextInt64(SimWorld.FullBelowBytes); // slowed …
-                    await _world.DelayAsync(TimeSpan.FromMilliseconds(_random.Next(200, 700)));
+                    await _world.DelayAsync(TimeSpan.FromMilliseconds(_random.Next(500, 3000)));
                     _world.FreeBytes = _random.NextInt64(SimWorld.FullBelowBytes); // … then refused, and then there is room again
-                    await _world.DelayAsync(TimeSpan.FromMilliseconds(_random.Next(200, 700)));
+                    await _world.DelayAsync(TimeSpan.FromMilliseconds(_random.Next(500, 3000)));
                     _world.FreeBytes = null;
                     break;
                 case 0:
