@@ -31,7 +31,7 @@ internal static class WalObjects
         await using var server = await Radosgw.StartAsync();
         using var store = await S3ObjectStore.OpenAsync(server.Options, TimeProvider.System, CancellationToken.None);
         using var bare = new BareS3(server.Options);
-        await AppendAsync(store, bare, 64 * 1024); // compiles what the rounds run
+        await AppendAsync(store, bare, 64 * 1024, isPlainFirst: true); // compiles what the rounds run
         await ThroughputAsync(report, store, bare, 1024);
         await ThroughputAsync(report, store, bare, 64 * 1024);
         await LatencyAsync(report, store, bare);
@@ -49,7 +49,7 @@ internal static class WalObjects
         var made = 0;
         for (var round = 0; round < WalBenchmark.Rounds; round++)
         {
-            var run = await AppendAsync(store, bare, recordBytes);
+            var run = await AppendAsync(store, bare, recordBytes, isPlainFirst: round % 2 == 1);
             ours.Add(run.Rate);
             read.Add(run.ReadRate);
             plain.Add(run.PlainRate);
@@ -71,11 +71,12 @@ internal static class WalObjects
         report.Add(Measurement.RatioAtLeast($"S3, {recordBytes / 1024} KiB records: catch-up read, verified", Bench.Median(read), "MB/s", 0.8, Bench.Median(plain), "AWSSDK alone, the same objects, 8 gets at a time"));
     }
 
-    private static async Task<(double Rate, List<int> Sizes, double ReadRate, double PlainRate)> AppendAsync(S3ObjectStore store, BareS3 bare, int recordBytes)
+    private static async Task<(double Rate, List<int> Sizes, double ReadRate, double PlainRate)> AppendAsync(
+        S3ObjectStore store, BareS3 bare, int recordBytes, bool isPlainFirst)
     {
         var entry = RecordSet.Of(recordBytes, 1)[0];
         var objects = new List<(string Key, long Bytes)>();
-        double rate, readRate;
+        double rate, readRate, plain;
         await using (var log = Open(store, TimeSpan.Zero))
         {
             await log.CreateAsync("wal", CancellationToken.None);
@@ -95,6 +96,8 @@ internal static class WalObjects
                 objects.Add((found.Key, found.Bytes));
             }
 
+            // Who reads first takes the memory from the system, and the other finds it there: they take turns.
+            plain = isPlainFirst ? await bare.GetAsync(objects, 8) : 0;
             long read = 0;
             began = Stopwatch.GetTimestamp();
             await foreach (var found in log.ReadAsync("wal", LogPosition.Beginning, confirmed, CancellationToken.None))
@@ -109,7 +112,7 @@ internal static class WalObjects
             }
         }
 
-        var plain = await bare.GetAsync(objects, 8);
+        plain = isPlainFirst ? plain : await bare.GetAsync(objects, 8);
         await ClearAsync(store, bare);
         return (rate, objects.ConvertAll(o => (int)o.Bytes), readRate, plain);
     }

@@ -69,7 +69,7 @@ public sealed partial record WoodpeckerOptions
     [Range(0.0, 1L << 30)]
     public long PreallocateBytesMax { get; init; } = 16 * 1024 * 1024;
 
-    /// <summary>How much of a log a reader takes from a file at once.</summary>
+    /// <summary>How much of a log a reader that reads on takes from a file at once; up to three times as much is on its way behind it.</summary>
     [Range(512, 1 << 30)]
     public int ReadBytes { get; init; } = 1024 * 1024;
 
@@ -77,7 +77,7 @@ public sealed partial record WoodpeckerOptions
     [Range(0, 1024)]
     public int ReadsAheadMax { get; init; } = 16;
 
-    /// <summary>What all readers of a process may hold of objects before their turn; beyond it each reads one after the other.</summary>
+    /// <summary>What all readers of a process may hold of files or objects before their turn; beyond it each reads one block after the other.</summary>
     [Range(0.0, 1L << 40)]
     public long ReadAheadBytesMax { get; init; } = 128 * 1024 * 1024;
 

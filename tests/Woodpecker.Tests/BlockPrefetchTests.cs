@@ -1,5 +1,6 @@
 using MiniMilvus.Conformance.Support;
 using MiniMilvus.Woodpecker.Objects;
+using MiniMilvus.Woodpecker.Reading;
 
 namespace MiniMilvus.Woodpecker.Tests;
 
@@ -89,6 +90,45 @@ public sealed class BlockPrefetchTests
 
         Assert.Equal((asked + 20, forNothing + 10), (units.Asked, units.AskedForNothing));
     }
+
+    [Fact]
+    public void What_is_expected_is_asked_for_without_a_scout_and_no_more_once_one_was_missed() => Pump.Run(async () =>
+    {
+        var found = await ReadAllAsync(expected: 0);
+        foreach (var expected in new[] { 30, 100, 1000 })
+        {
+            var sooner = await ReadAllAsync(expected);
+            Assert.True(sooner.Waits < found.Waits, $"{expected} expected: {sooner.Waits} waits for the store, and {found.Waits} where none were");
+            Assert.InRange(sooner.AskedForNothing, 1, 1 + Window); // its own turn, and what a window holds
+            Assert.Equal(Window + 1, sooner.InFlightMost);
+        }
+
+        static async Task<(int Waits, int AskedForNothing, int InFlightMost)> ReadAllAsync(int expected)
+        {
+            var units = new PrefetchUnits(100, _ => 10) { Holds = true };
+            await using var prefetch = new BlockPrefetch(units, new ReadBudget(10_000), Window, 1, 0);
+            var waits = 0;
+            for (var i = 0; i <= 100; i++)
+            {
+                prefetch.Expect(expected);
+                var take = prefetch.TakeAsync(i, Never).AsTask();
+                waits += take.IsCompleted ? 0 : 1;
+                while (!take.IsCompleted)
+                {
+                    for (var held = units.Held; held > 0; held--)
+                    {
+                        units.Release(0);
+                    }
+
+                    await Task.Yield();
+                }
+
+                Assert.Equal(i < 100, await take is not null);
+            }
+
+            return (waits, units.AskedForNothing, units.InFlightMost);
+        }
+    });
 
     [Fact]
     public void A_reader_that_waits_for_the_store_gets_more_at_once_and_one_that_does_not_gets_no_more() => Pump.Run(async () =>

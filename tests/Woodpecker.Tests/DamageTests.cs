@@ -63,6 +63,40 @@ public sealed class DamageTests
         }
     }
 
+    [Theory]
+    [InlineData(true)] // a flipped bit
+    [InlineData(false)] // a file that became shorter while it was read
+    public async Task Damage_in_what_was_read_ahead_is_told_where_it_lies_and_when_the_reader_comes_to_it(bool isFlipped)
+    {
+        const int entries = 60;
+        const int damaged = 40;
+        const int block = BlockHeader.Bytes + BlockHeader.EntryPrefixBytes + 100;
+        var test = new Simulated();
+        await test.KilledAfterAsync(entries, 100);
+        var until = (await test.Start().OpenWriterAsync(TestLog.Name, new Term(2), Never)).Confirmed;
+        if (isFlipped)
+        {
+            test.Disk.Damage(Simulated.SegmentPath(0), SegmentHeader.Bytes + (damaged * block) + 70, 1);
+        }
+
+        var seen = new List<int>();
+        var error = await Assert.ThrowsAsync<MiniMilvusException>(async () =>
+        {
+            await foreach (var entry in test.Start(TestLog.Small with { ReadBytes = 3 * block }).ReadAsync(TestLog.Name, LogPosition.Beginning, until, Never))
+            {
+                seen.Add(TestLog.Number(entry));
+                if (seen.Count == damaged / 2 && !isFlipped)
+                {
+                    await using var file = await test.Disk.Mount().OpenAsync(Simulated.SegmentPath(0), DiskOpenMode.ReadWrite, Never);
+                    await file.SetLengthAsync(SegmentHeader.Bytes + (damaged * block) + 70, Never);
+                }
+            }
+        });
+        Assert.Equal(Enumerable.Range(0, damaged), seen);
+        Assert.Equal(ErrorKind.Corrupted, error.Kind);
+        Assert.Contains($"segment 0, block {damaged}, offset {SegmentHeader.Bytes + (damaged * block)}", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Damage_below_confirmed_is_reported_to_a_reader_beside_the_writer_and_to_one_elsewhere()
     {

@@ -28,6 +28,19 @@ public static class Crc32C
 
     public static uint Append(uint state, ReadOnlySpan<byte> bytes)
     {
+        if (Crc32CFolding.IsWorthwhile(bytes.Length))
+        {
+            Span<byte> remainder = stackalloc byte[Crc32CFolding.RemainderBytes];
+            var folded = Crc32CFolding.Fold(state, bytes, remainder);
+            return AppendPlainly(AppendPlainly(0, remainder), bytes[folded..]);
+        }
+
+        return AppendInLanes(state, bytes);
+    }
+
+    /// <summary>The same where vectors cannot multiply.</summary>
+    internal static uint AppendInLanes(uint state, ReadOnlySpan<byte> bytes)
+    {
         // The instruction takes three cycles and one can begin in each: three lanes at once, put together by linearity.
         while (bytes.Length >= 3 * LaneBytes)
         {

@@ -4,13 +4,17 @@ using Microsoft.Win32.SafeHandles;
 namespace MiniMilvus.Storage.Disk;
 
 /// <summary>
-/// The system calls that .NET has no name for, each with a portable fallback: fdatasync, fallocate and a thread's niceness on Linux, fsync of a folder on Unix.
+/// The system calls that .NET has no name for, each with a portable fallback: fdatasync, fallocate, reads that do not wait and a thread's niceness on Linux, fsync of a folder on Unix.
 /// The only file of the project with P/Invoke.
 /// </summary>
 internal static partial class NativeMethods
 {
     private const int Interrupted = 4;
     private const int Invalid = 22;
+
+    /// <summary>Older C libraries lack the call.</summary>
+    private static readonly bool s_readsCached = OperatingSystem.IsLinux() && Environment.Is64BitProcess
+        && NativeLibrary.TryLoad("libc", typeof(NativeMethods).Assembly, null, out var library) && NativeLibrary.TryGetExport(library, "preadv2", out _);
 
     /// <summary>Content durable. fdatasync on Linux; elsewhere FlushToDisk, which is F_FULLFSYNC on macOS and FlushFileBuffers on Windows.</summary>
     public static void FlushData(SafeFileHandle file, string path)
@@ -49,6 +53,22 @@ internal static partial class NativeMethods
             }
 
             return error == DiskErrors.NoSpaceOnUnix ? throw DiskErrors.NoSpace($"fallocate of {length} bytes") : false;
+        }
+    }
+
+    /// <summary>What of a range lies in the page cache, without a wait for the disk; 0 also where the system or the file system cannot say.</summary>
+    public static unsafe int ReadCached(SafeFileHandle file, Span<byte> to, long offset)
+    {
+        const int noWait = 8;
+        if (!s_readsCached)
+        {
+            return 0;
+        }
+
+        fixed (byte* start = to)
+        {
+            var part = new IoVector(start, (nuint)to.Length);
+            return (int)Math.Max(0, PReadV2(file, &part, 1, (nint)offset, noWait)); // an error is left to the plain read to meet
         }
     }
 
@@ -106,6 +126,15 @@ internal static partial class NativeMethods
 
     [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
     private static partial int FAllocate(SafeFileHandle file, int mode, long offset, long length);
+
+    private readonly unsafe struct IoVector(byte* start, nuint bytes)
+    {
+        public readonly byte* Start = start;
+        public readonly nuint Bytes = bytes;
+    }
+
+    [LibraryImport("libc", EntryPoint = "preadv2")]
+    private static unsafe partial nint PReadV2(SafeFileHandle file, IoVector* parts, int count, nint offset, int flags);
 
     [LibraryImport("libc", EntryPoint = "setpriority", SetLastError = true)]
     private static partial int SetPriority(int which, uint who, int priority);

@@ -8,6 +8,9 @@ internal sealed class RealDiskFile(OpenFiles files, OpenFiles.Entry entry, strin
     /// <summary>Up to this size a transfer to or from the page cache is cheaper than a thread hop.</summary>
     private const int InlineBytesMax = 128 * 1024;
 
+    /// <summary>Up to this size what lies in the page cache is read where it is asked for: a hop to a thread that sleeps costs as much.</summary>
+    private const int CachedBytesMax = 1024 * 1024;
+
     private static readonly byte[] Zeros = new byte[1024 * 1024];
 
     public long Length => With(false, static (handle, _) => RandomAccess.GetLength(handle), 0);
@@ -15,9 +18,10 @@ internal sealed class RealDiskFile(OpenFiles files, OpenFiles.Entry entry, strin
     public ValueTask<int> ReadAtAsync(long offset, Memory<byte> buffer, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
-        return buffer.Length <= InlineBytesMax
-            ? new(ReadAt(offset, buffer))
-            : queue.RunAsync(static a => a.File.ReadAt(a.Offset, a.Buffer), (File: this, Offset: offset, Buffer: buffer));
+        var cached = buffer.Length is > InlineBytesMax and <= CachedBytesMax ? ReadCached(offset, buffer) : 0;
+        return buffer.Length - cached <= InlineBytesMax
+            ? new(cached + ReadAt(offset + cached, buffer[cached..]))
+            : queue.RunAsync(static a => a.Cached + a.File.ReadAt(a.Offset + a.Cached, a.Buffer[a.Cached..]), (File: this, Offset: offset, Buffer: buffer, Cached: cached));
     }
 
     public ValueTask WriteAtAsync(long offset, ReadOnlyMemory<byte> bytes, CancellationToken ct)
@@ -100,6 +104,9 @@ internal sealed class RealDiskFile(OpenFiles files, OpenFiles.Entry entry, strin
         var bytes = new byte[length];
         return FileView.Of(bytes.AsMemory(0, ReadAt(0, bytes)));
     }
+
+    private int ReadCached(long offset, Memory<byte> buffer) =>
+        With(false, static (handle, a) => NativeMethods.ReadCached(handle, a.Buffer.Span, a.Offset), (Offset: offset, Buffer: buffer));
 
     private int ReadAt(long offset, Memory<byte> buffer) => With(
         false,

@@ -206,7 +206,7 @@ public sealed class S3ObjectStore : IObjectStore, IDisposable
         }
 
         // What the server says is believed as it comes true: it costs no memory before.
-        var buffer = new byte[Math.Min(response.ContentLength, UnseenBytesMax)];
+        var buffer = GC.AllocateUninitializedArray<byte>((int)Math.Min(response.ContentLength, UnseenBytesMax));
         var read = 0;
         while (true)
         {

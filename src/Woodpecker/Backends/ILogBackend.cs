@@ -109,6 +109,11 @@ internal interface ISegmentReader : IAsyncDisposable
     /// <summary>The next block; with <see cref="BlockReadKind.Skipped"/> when its entries all lie below <paramref name="fromEntry"/>.</summary>
     ValueTask<BlockRead> NextAsync(long fromEntry, CancellationToken ct);
 
+    /// <summary>Gives up what it holds of blocks to come, as far as it has come already: they will not be asked for soon.</summary>
+    void Rest()
+    {
+    }
+
     /// <summary>The highest confirmed position that any block at or behind the present place claims; Beginning when none does.</summary>
     ValueTask<LogPosition> FindConfirmedAheadAsync(CancellationToken ct);
 

@@ -4,6 +4,7 @@ using MiniMilvus.Storage.Disk;
 using MiniMilvus.Woodpecker.Backends;
 using MiniMilvus.Woodpecker.Blocks;
 using MiniMilvus.Woodpecker.Local;
+using MiniMilvus.Woodpecker.Reading;
 
 namespace MiniMilvus.Woodpecker.Inspection;
 
@@ -14,7 +15,8 @@ namespace MiniMilvus.Woodpecker.Inspection;
 internal sealed class LocalSegmentScan(IDiskFile file, string log, long segment, ScanRequest request) : ISegmentScan
 {
     private const int ReadBytes = 1024 * 1024;
-    private readonly LocalSegmentReader _reader = new(file, log, segment, ReadBytes);
+    private const int ReadAheadBytes = 8 * ReadBytes;
+    private readonly LocalSegmentReader _reader = new(file, log, segment, ReadBytes, new ReadBudget(ReadAheadBytes));
     private LogPosition _known = request.Known;
 
     public async IAsyncEnumerable<BlockInspection> ReadAsync([EnumeratorCancellation] CancellationToken ct)

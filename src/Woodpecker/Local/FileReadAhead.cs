@@ -1,40 +1,55 @@
 using MiniMilvus.Storage.Disk;
 using MiniMilvus.Woodpecker.Blocks;
+using MiniMilvus.Woodpecker.Reading;
 
 namespace MiniMilvus.Woodpecker.Local;
 
 /// <summary>
-/// A file of blocks. Large payloads are read straight to where they are wanted, with a short look at the header before each: one copy, into
-/// memory that the processor still has at hand. Small ones are read in large pieces: while one is used the next few are on their way, once
-/// somebody has read on from one into the next. What a piece holds may be older than the file: <see cref="ForgetAsync"/> makes the next look a fresh one.
+/// A file of blocks. Who has read on for a while is given copies out of large pieces, which are used again; while one is used the next few are on
+/// their way, unless they lie in the page cache, where nobody waits for them. Whoever jumps, comes to the end, or finds no room in the budget has
+/// a short look at each header and large payloads straight. What a piece holds may be older than the file: <see cref="ForgetAsync"/> makes the next look a fresh one.
 /// </summary>
 /// <param name="file">Disposed with this.</param>
-/// <param name="pieceBytes">Of a piece.</param>
-/// <param name="headBytes">Of a look.</param>
-/// <param name="largeBytes">What is at least as large is read straight.</param>
-internal sealed class FileReadAhead(IDiskFile file, int pieceBytes, int headBytes, int largeBytes) : IAsyncDisposable
+/// <param name="budget">What all readers may hold in pieces.</param>
+/// <param name="sizes">In bytes.</param>
+internal sealed class FileReadAhead(IDiskFile file, ReadBudget budget, FileReadAhead.Sizes sizes) : IAsyncDisposable
 {
     private const int PiecesAhead = 3;
     private readonly Queue<(byte[] Piece, Task<int> Read)> _ahead = new(PiecesAhead);
     private readonly Stack<byte[]> _spare = new();
-    private byte[] _piece = new byte[headBytes];
+    private readonly byte[] _head = new byte[sizes.Head];
+    private byte[]? _piece;
     private long _offset;
     private int _bytes;
-    private bool _isLarge;
+    private long _next;
+    private long _run;
+    private int _held;
+    private bool _isStraight;
 
-    public FileReadAhead(IDiskFile file, int pieceBytes)
-        : this(file, pieceBytes, Math.Min(pieceBytes, 8 * 1024), 32 * 1024)
+    /// <param name="Piece">Of a piece.</param>
+    /// <param name="Head">Of a look.</param>
+    /// <param name="Straight">What is at least as large is read straight at first.</param>
+    /// <param name="Large">And who reads on for as long reads less than this in pieces.</param>
+    internal readonly record struct Sizes(int Piece, int Head, int Straight, int Large)
     {
+        public static Sizes Of(int piece) => new(piece, Math.Min(piece, 8 * 1024), 32 * 1024, Math.Max(32 * 1024, piece / 2));
     }
 
+    /// <summary>The bytes of its pieces: what it has from the budget.</summary>
+    public long Held => (long)_held * sizes.Piece;
+
     private long End => _offset + _bytes;
+
+    /// <summary>Whether a range is at hand, which may be older than the file.</summary>
+    public bool Holds(long offset, int bytes) => offset >= _offset && offset + bytes <= End;
 
     /// <summary>Reads up to the buffer's length; returns less only at the end of the file.</summary>
     public async ValueTask<int> ReadAsync(long offset, Memory<byte> to, CancellationToken ct)
     {
+        _run = offset == _next ? _run : 0;
         if (to.Length > BlockHeader.Bytes)
         {
-            _isLarge = to.Length >= largeBytes; // the next is likely to be as this one; headers say nothing
+            _isStraight = to.Length >= (_run < sizes.Large ? sizes.Straight : sizes.Large); // the next is likely to be as this one; headers say nothing
         }
 
         var total = 0;
@@ -43,9 +58,10 @@ internal sealed class FileReadAhead(IDiskFile file, int pieceBytes, int headByte
             var at = offset + total;
             if (at < _offset || at >= End)
             {
-                if (to.Length - total >= largeBytes && (_ahead.Count == 0 || at != End))
+                if (_isStraight && to.Length - total >= sizes.Straight && (_ahead.Count == 0 || at != End))
                 {
-                    return total + await file.ReadAtAsync(at, to[total..], ct);
+                    total += await file.ReadAtAsync(at, to[total..], ct);
+                    break;
                 }
 
                 if (!await MoveToAsync(at, ct))
@@ -55,21 +71,46 @@ internal sealed class FileReadAhead(IDiskFile file, int pieceBytes, int headByte
             }
 
             var part = (int)Math.Min(to.Length - total, End - at);
-            _piece.AsSpan((int)(at - _offset), part).CopyTo(to.Span[total..]);
+            (_piece ?? _head).AsSpan((int)(at - _offset), part).CopyTo(to.Span[total..]);
             total += part;
         }
 
+        _run += total;
+        _next = offset + total;
         return total;
     }
 
+    /// <summary>Gives back what it holds, too.</summary>
     public async ValueTask ForgetAsync()
     {
-        _bytes = 0;
-        while (_ahead.TryPeek(out var next))
+        await DropAheadAsync();
+        Forget();
+    }
+
+    /// <summary>The same where no read is on its way; else nothing, for a disk that does not answer must hold nobody up.</summary>
+    public void Rest()
+    {
+        if (_ahead.All(a => a.Read.IsCompleted))
         {
-            await Task.WhenAny(next.Read); // until it has ended, however it ends, it writes into its piece
-            _ = next.Read.Exception; // nobody wanted what it read
-            _spare.Push(_ahead.Dequeue().Piece);
+            while (_ahead.Count > 0)
+            {
+                DropNext();
+            }
+
+            Forget();
+        }
+    }
+
+    private void Forget()
+    {
+        (_bytes, _run) = (0, 0);
+        _spare.Clear();
+        _piece = null;
+        if (_held > 0)
+        {
+            budget.Give(Held);
+            budget.Leave();
+            _held = 0;
         }
     }
 
@@ -79,9 +120,25 @@ internal sealed class FileReadAhead(IDiskFile file, int pieceBytes, int headByte
         await file.DisposeAsync();
     }
 
+    private async ValueTask DropAheadAsync()
+    {
+        while (_ahead.TryPeek(out var next))
+        {
+            await Task.WhenAny(next.Read); // until it has ended, however it ends, it writes into its piece
+            DropNext();
+        }
+    }
+
+    private void DropNext()
+    {
+        var (piece, read) = _ahead.Dequeue();
+        _ = read.Exception; // nobody wanted what it read
+        _spare.Push(piece);
+    }
+
     private async ValueTask<bool> MoveToAsync(long offset, CancellationToken ct)
     {
-        var readsOn = offset == End && _bytes == _piece.Length;
+        var readsOn = offset == End && _bytes == (_piece ?? _head).Length;
         if (readsOn && _ahead.TryPeek(out var next))
         {
             await Task.WhenAny(next.Read).WaitAsync(ct);
@@ -92,30 +149,54 @@ internal sealed class FileReadAhead(IDiskFile file, int pieceBytes, int headByte
         }
         else
         {
-            await ForgetAsync();
-            if (_piece.Length != (readsOn && !_isLarge ? pieceBytes : headBytes))
-            {
-                Use(readsOn && !_isLarge ? TakePiece() : new byte[headBytes]);
-            }
-
-            (_offset, _bytes) = (offset, await file.ReadAtAsync(offset, _piece, ct));
+            await DropAheadAsync();
+            Use(readsOn && !_isStraight ? TryTakePiece() : null);
+            (_offset, _bytes) = (offset, await file.ReadAtAsync(offset, _piece ?? _head, ct));
         }
 
-        while (readsOn && !_isLarge && _bytes == pieceBytes && _ahead.Count < PiecesAhead)
+        while (readsOn && !_isStraight && _bytes == _piece?.Length && _ahead.Count < PiecesAhead && TryTakePiece() is { } piece)
         {
-            var piece = TakePiece();
-            _ahead.Enqueue((piece, file.ReadAtAsync(End + ((long)_ahead.Count * pieceBytes), piece, CancellationToken.None).AsTask()));
+            var read = file.ReadAtAsync(End + ((long)_ahead.Count * sizes.Piece), piece, CancellationToken.None).AsTask();
+            _ahead.Enqueue((piece, read));
+            if (read.IsCompleted)
+            {
+                break; // it was at hand, and so will the next be when its turn comes
+            }
         }
 
         return _bytes > 0;
     }
 
-    private byte[] TakePiece() => _spare.TryPop(out var spare) ? spare : new byte[pieceBytes];
+    private byte[]? TryTakePiece()
+    {
+        if (_spare.TryPop(out var spare))
+        {
+            return spare;
+        }
 
-    private void Use(byte[] piece)
+        if (_held == 0)
+        {
+            budget.Join();
+        }
+
+        if (!budget.TryTake(sizes.Piece, Held))
+        {
+            if (_held == 0)
+            {
+                budget.Leave();
+            }
+
+            return null;
+        }
+
+        _held++;
+        return new byte[sizes.Piece];
+    }
+
+    private void Use(byte[]? piece)
     {
         _bytes = 0; // of the one before: should the read fail, nothing is here
-        if (_piece.Length == pieceBytes)
+        if (_piece is not null)
         {
             _spare.Push(_piece);
         }

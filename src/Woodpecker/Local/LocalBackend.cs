@@ -2,12 +2,14 @@ using MiniMilvus.Core;
 using MiniMilvus.Storage.Disk;
 using MiniMilvus.Woodpecker.Backends;
 using MiniMilvus.Woodpecker.Metadata;
+using MiniMilvus.Woodpecker.Reading;
 
 namespace MiniMilvus.Woodpecker.Local;
 
 /// <summary>Log segments as files of a folder, one folder for each log.</summary>
 internal sealed class LocalBackend(IDisk disk, LogMetadata metadata, WoodpeckerOptions options, TimeProvider time) : ILogBackend
 {
+    private readonly ReadBudget _readAhead = new(options.ReadAheadBytesMax);
     private readonly DiskSpaceGuard _space = new(disk, options, time);
 
     /// <summary>One being flushed, one being written behind it: a disk gains nothing from two flushes at once, and what arrives meanwhile shares the next.</summary>
@@ -38,7 +40,7 @@ internal sealed class LocalBackend(IDisk disk, LogMetadata metadata, WoodpeckerO
         try
         {
             var file = await disk.OpenAsync(LocalPaths.Segment(log, segment.Number), DiskOpenMode.Read, ct);
-            return new LocalSegmentReader(file, log, segment.Number, options.ReadBytes);
+            return new LocalSegmentReader(file, log, segment.Number, options.ReadBytes, _readAhead);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {

@@ -4,6 +4,7 @@ using MiniMilvus.Storage.Disk;
 using MiniMilvus.Woodpecker.Backends;
 using MiniMilvus.Woodpecker.Blocks;
 using MiniMilvus.Woodpecker.Metadata;
+using MiniMilvus.Woodpecker.Reading;
 
 namespace MiniMilvus.Woodpecker.Local;
 
@@ -24,7 +25,7 @@ internal static class LocalRecovery
         }
 
         var file = await disk.OpenAsync(path, DiskOpenMode.ReadWrite, ct);
-        await using var reader = new LocalSegmentReader(file, log, segment.Number, options.ReadBytes);
+        await using var reader = new LocalSegmentReader(file, log, segment.Number, options.ReadBytes, new ReadBudget(options.ReadAheadBytesMax));
         var hasHeader = await reader.HasHeaderAsync(ct);
         var unproven = reader.Offset;
         var offsets = new Queue<(long EndEntry, long EndOffset)>();

@@ -4,13 +4,14 @@ using MiniMilvus.Core.Errors;
 using MiniMilvus.Storage.Disk;
 using MiniMilvus.Woodpecker.Backends;
 using MiniMilvus.Woodpecker.Blocks;
+using MiniMilvus.Woodpecker.Reading;
 
 namespace MiniMilvus.Woodpecker.Local;
 
 /// <summary>Reads a segment's file block by block, through one buffer. Used by readers and by recovery alike.</summary>
-internal sealed class LocalSegmentReader(IDiskFile file, string log, long segment, int readBytes) : ISegmentReader
+internal sealed class LocalSegmentReader(IDiskFile file, string log, long segment, int readBytes, ReadBudget budget) : ISegmentReader
 {
-    private readonly FileReadAhead _ahead = new(file, Math.Max(readBytes, 2 * BlockHeader.Bytes));
+    private readonly FileReadAhead _ahead = new(file, budget, FileReadAhead.Sizes.Of(Math.Max(readBytes, 2 * BlockHeader.Bytes)));
     private readonly byte[] _header = new byte[BlockHeader.Bytes];
     private long? _epoch;
 
@@ -58,6 +59,8 @@ internal sealed class LocalSegmentReader(IDiskFile file, string log, long segmen
 
         return read;
     }
+
+    public void Rest() => _ahead.Rest();
 
     public async ValueTask<LogPosition> FindConfirmedAheadAsync(CancellationToken ct)
     {
@@ -142,7 +145,7 @@ internal sealed class LocalSegmentReader(IDiskFile file, string log, long segmen
             return new(BlockReadKind.Skipped, header, null, where);
         }
 
-        if (header.PayloadBytes > file.Length - Offset - BlockHeader.Bytes)
+        if (!_ahead.Holds(Offset + BlockHeader.Bytes, header.PayloadBytes) && header.PayloadBytes > file.Length - Offset - BlockHeader.Bytes)
         {
             return new(BlockReadKind.Bad, header, null, where);
         }

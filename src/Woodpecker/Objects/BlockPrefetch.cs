@@ -1,4 +1,5 @@
 using MiniMilvus.Core.Errors;
+using MiniMilvus.Woodpecker.Reading;
 
 namespace MiniMilvus.Woodpecker.Objects;
 
@@ -18,6 +19,7 @@ internal sealed class BlockPrefetch : IAsyncDisposable
     private readonly SortedDictionary<long, Ask> _asked = [];
     private readonly CancellationTokenSource _stop = new();
     private long _vouched;
+    private long _expected;
     private long _held;
     private int _window;
     private int _leap;
@@ -37,13 +39,16 @@ internal sealed class BlockPrefetch : IAsyncDisposable
         budget.Join();
     }
 
+    /// <summary>How many units there are by what the caller knows of other things: they are asked for as those that are vouched for, until one is missed.</summary>
+    public void Expect(long units) => _expected = units;
+
     /// <summary>The unit, which is the one after the last that was found, or that one again; null when it is absent now. Errors: those of the source.</summary>
     public async ValueTask<ReadOnlyMemory<byte>?> TakeAsync(long unit, CancellationToken ct)
     {
         Settle(unit);
         if (unit >= _missed)
         {
-            (_missed, _leap, _run) = (long.MaxValue, 0, 0); // perhaps the end: what follows is found out anew
+            (_missed, _expected, _leap, _run) = (long.MaxValue, 0, 0, 0); // perhaps the end: what follows is found out anew
         }
 
         var isAhead = _asked.TryGetValue(unit, out var ask);
@@ -130,8 +135,9 @@ internal sealed class BlockPrefetch : IAsyncDisposable
 
     private void Send(long from)
     {
+        var known = Math.Max(_vouched, Math.Min(_expected, _missed));
         var until = from + _window;
-        for (var n = from; n < Math.Min(_vouched, until); n++)
+        for (var n = from; n < Math.Min(known, until); n++)
         {
             if (!_asked.ContainsKey(n) && !TryAsk(n))
             {

@@ -25,7 +25,11 @@ internal sealed class LockedSegmentReader(ObjectSegmentReader objects, LogMetada
 
     public long NextEntry => objects.NextEntry;
 
-    public void Hear(LogPosition confirmed) => _heard = confirmed;
+    public void Hear(LogPosition confirmed)
+    {
+        _heard = confirmed;
+        objects.Hear(confirmed);
+    }
 
     public async ValueTask<BlockRead> NextAsync(long fromEntry, CancellationToken ct)
     {

@@ -5,6 +5,7 @@ using MiniMilvus.Woodpecker.Backends;
 using MiniMilvus.Woodpecker.Blocks;
 using MiniMilvus.Woodpecker.Compaction;
 using MiniMilvus.Woodpecker.Metadata;
+using MiniMilvus.Woodpecker.Reading;
 
 namespace MiniMilvus.Woodpecker.Objects;
 

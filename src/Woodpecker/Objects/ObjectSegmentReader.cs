@@ -13,6 +13,8 @@ internal sealed class ObjectSegmentReader : ISegmentReader, IPrefetchSource
     private readonly BlockKeys _keys;
     private readonly BlockPrefetch _prefetch;
     private int _usualBytes;
+    private int _usualEntries;
+    private LogPosition _heard;
     private bool _isPlaced;
 
     public ObjectSegmentReader(BlockObjects objects, BlockKeys keys, Func<IPrefetchSource, BlockPrefetch> prefetch)
@@ -25,6 +27,8 @@ internal sealed class ObjectSegmentReader : ISegmentReader, IPrefetchSource
 
     public long NextEntry { get; private set; }
 
+    public void Hear(LogPosition confirmed) => _heard = confirmed;
+
     public async ValueTask<BlockRead> NextAsync(long fromEntry, CancellationToken ct)
     {
         if (!_isPlaced)
@@ -34,8 +38,10 @@ internal sealed class ObjectSegmentReader : ISegmentReader, IPrefetchSource
         }
 
         var where = Where();
+        _prefetch.Expect(BlockNumber + BlocksToCome());
         if (await _prefetch.TakeAsync(BlockNumber, ct) is not { } bytes)
         {
+            _usualEntries = 0; // nothing is expected until a block comes
             return new(BlockReadKind.NotYet, default, null, where);
         }
 
@@ -55,6 +61,7 @@ internal sealed class ObjectSegmentReader : ISegmentReader, IPrefetchSource
             return new(BlockReadKind.Bad, header, null, where);
         }
 
+        _usualEntries = Math.Max(header.EntryCount, _usualEntries - (_usualEntries / 8));
         BlockNumber++;
         NextEntry = header.EndEntry;
         return header.EndEntry <= fromEntry ? new(BlockReadKind.Skipped, header, null, where) : new(BlockReadKind.Block, header, block, where);
@@ -80,6 +87,9 @@ internal sealed class ObjectSegmentReader : ISegmentReader, IPrefetchSource
     public ValueTask DisposeAsync() => _prefetch.DisposeAsync();
 
     public string Where() => string.Create(CultureInfo.InvariantCulture, $"log '{_keys.Log}', segment {_keys.Segment}, block {BlockNumber}, offset 0 of its object");
+
+    /// <summary>What is confirmed is there, in about so many blocks.</summary>
+    private long BlocksToCome() => _usualEntries == 0 || _heard.Segment != _keys.Segment ? 0 : Math.Max(0, _heard.Entry - NextEntry) / _usualEntries;
 
     /// <summary>Blocks of a log are mostly alike: room for one twice as large as the larger ones of late.</summary>
     int IPrefetchSource.ReserveFor(long unit) => Math.Max(ReserveBytesMin, _usualBytes > int.MaxValue / 2 ? int.MaxValue : 2 * _usualBytes);

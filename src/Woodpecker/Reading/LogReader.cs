@@ -141,6 +141,7 @@ internal sealed class LogReader(string log, ILogBackend backend, LogMetadata met
 
         if (_position >= _confirmed)
         {
+            _cursor?.Rest(); // what comes now comes from memory
             await moved.WaitAsync(ct);
             return null;
         }

@@ -162,6 +162,8 @@ internal sealed class SegmentCursor(string log, LogSegmentRecord record, ISegmen
         }
     }
 
+    public void Rest() => reader.Rest();
+
     public ValueTask DisposeAsync() => reader.DisposeAsync();
 
     private void Raise(LogPosition confirmed) => _confirmed = confirmed > _confirmed ? confirmed : _confirmed;

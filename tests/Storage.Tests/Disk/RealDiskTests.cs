@@ -54,6 +54,28 @@ public sealed class RealDiskTests
         folder.Delete();
     }
 
+    /// <summary>By way of the page cache alone, of a thread, and of both.</summary>
+    [Theory]
+    [InlineData(0, 1_000_000)]
+    [InlineData(777, 1024 * 1024)]
+    [InlineData(2_999_000, 1024 * 1024)]
+    [InlineData(100, 2_000_000)]
+    [InlineData(3_000_000, 500_000)]
+    [InlineData(5_000_000, 500_000)]
+    public async Task A_read_of_any_size_gives_what_is_there_up_to_the_end(int offset, int bytes)
+    {
+        var folder = new TemporaryFolder();
+        var content = new byte[3_000_000];
+        new Random(1).NextBytes(content);
+        await using var file = await new RealDisk(folder.Path).OpenAsync("file", DiskOpenMode.CreateNew, Never);
+        await file.WriteAtAsync(0, content, Never);
+        var to = new byte[bytes];
+        var read = await file.ReadAtAsync(offset, to, Never);
+        Assert.Equal(Math.Clamp(content.Length - offset, 0, bytes), read);
+        Assert.Equal(content.AsSpan(Math.Min(offset, content.Length), read), to.AsSpan(0, read));
+        folder.Delete();
+    }
+
     private static int Held(string folder)
     {
         if (!OperatingSystem.IsLinux())

@@ -1,4 +1,4 @@
-namespace MiniMilvus.Woodpecker.Objects;
+namespace MiniMilvus.Woodpecker.Reading;
 
 /// <summary>
 /// Bytes that all readers of this process may hold before anybody asked for them (Q8). Nobody waits for it: what is refused is not read
