@@ -1,14 +1,20 @@
-using System.Collections.Concurrent;
 using MiniMilvus.Core.Time;
 using MiniMilvus.Storage.Disk;
 
 namespace MiniMilvus.Host.Wiring;
 
-/// <summary>CPU-heavy work on its own threads, so that it never starves the loops that move the log; background work also yields the processors to searches. The queue is bounded by its callers' waits.</summary>
+/// <summary>
+/// CPU-heavy work on its own threads, so that it never starves the loops that move the log; background work also yields the processors to searches.
+/// Its queue is bounded: who finds it full waits. A thread without work sleeps instead of spinning, for others want the processors.
+/// </summary>
 internal sealed class ThreadComputePool : IComputePool, IDisposable
 {
-    private readonly BlockingCollection<Action> _work = new(boundedCapacity: 4096);
+    private const int WorkMax = 4096;
+    private readonly object _gate = new(); // a Lock cannot be waited for
+    private readonly Queue<Action> _work = new();
+    private readonly SemaphoreSlim _room = new(WorkMax);
     private readonly Thread[] _threads;
+    private bool _isOver;
 
     public ThreadComputePool(string name, int threads, bool isBackground)
     {
@@ -23,19 +29,31 @@ internal sealed class ThreadComputePool : IComputePool, IDisposable
     {
         ct.ThrowIfCancellationRequested();
         var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _work.Add(() => Complete(work, done, ct), ct);
+        _room.Wait(ct);
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_isOver, this);
+            _work.Enqueue(() => Complete(work, done, ct));
+            Monitor.Pulse(_gate);
+        }
+
         return done.Task;
     }
 
     public void Dispose()
     {
-        _work.CompleteAdding();
+        lock (_gate)
+        {
+            _isOver = true;
+            Monitor.PulseAll(_gate);
+        }
+
         foreach (var thread in _threads)
         {
             thread.Join();
         }
 
-        _work.Dispose();
+        _room.Dispose();
     }
 
     private static void Complete<T>(Func<T> work, TaskCompletionSource<T> done, CancellationToken ct)
@@ -67,9 +85,29 @@ internal sealed class ThreadComputePool : IComputePool, IDisposable
             BackgroundThread.Enter();
         }
 
-        foreach (var work in _work.GetConsumingEnumerable())
+        while (TryTake() is { } work)
         {
             work();
         }
+    }
+
+    /// <summary>The next piece of work; null when there will be none any more.</summary>
+    private Action? TryTake()
+    {
+        Action? work;
+        lock (_gate)
+        {
+            while (!_work.TryDequeue(out work) && !_isOver)
+            {
+                Monitor.Wait(_gate);
+            }
+        }
+
+        if (work is not null)
+        {
+            _room.Release();
+        }
+
+        return work;
     }
 }
