@@ -18,11 +18,15 @@ public sealed record QueryNodeOptions
     /// <summary>A guarantee further ahead of the clock than this is refused (Q1). More than the coordinator's timestamp window: grants run ahead by that after a restart.</summary>
     public TimeSpan GuaranteeAheadMax { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Rows of a growing segment's first chunk; each next one doubles. A multiple of 64.</summary>
+    /// <summary>Rows of a growing segment's first chunk. A multiple of 64.</summary>
     public int ChunkRowsMin { get; init; } = 4096;
 
+    /// <summary>How many times as large as the one before each next chunk is. A search walks through the graph of every chunk.</summary>
+    [Range(1, 64)]
+    public int ChunkGrowth { get; init; } = 8;
+
     /// <summary>Rows of a chunk at most. A multiple of 64.</summary>
-    public int ChunkRowsMax { get; init; } = 65536;
+    public int ChunkRowsMax { get; init; } = 262_144;
 
     /// <summary>A chunk's graph is extended when so many of its rows wait for it.</summary>
     public int GraphStepRows { get; init; } = 1024;

@@ -5,7 +5,7 @@ using System.Text;
 
 namespace MiniMilvus.Host.Http;
 
-/// <summary>Every instrument of the MiniMilvus meters as Prometheus text, for <c>/metrics</c>.</summary>
+/// <summary>Every instrument of the MiniMilvus meters and of the runtime's own (collections, pauses, memory) as Prometheus text, for <c>/metrics</c>.</summary>
 internal sealed class PrometheusText : IDisposable
 {
     private static readonly double[] Buckets = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000];
@@ -18,7 +18,7 @@ internal sealed class PrometheusText : IDisposable
     {
         _listener.InstrumentPublished = (instrument, listener) =>
         {
-            if (instrument.Meter.Name.StartsWith("MiniMilvus.", StringComparison.Ordinal))
+            if (instrument.Meter.Name.StartsWith("MiniMilvus.", StringComparison.Ordinal) || instrument.Meter.Name == "System.Runtime")
             {
                 _instruments[instrument.Name] = instrument;
                 listener.EnableMeasurementEvents(instrument);

@@ -6,7 +6,7 @@ using MiniMilvus.QueryNode.Segments;
 namespace MiniMilvus.QueryNode.Growing;
 
 /// <summary>
-/// The vectors of one field of a growing segment: chunks that double in size, each with a graph that follows its rows in the background
+/// The vectors of one field of a growing segment: chunks that grow in size, each with a graph that follows its rows in the background
 /// (decision 6). One writer appends, one builder a chunk extends its graph, any number of searches read; none of them waits for another.
 /// </summary>
 internal sealed class GrowingVectors(FieldId vectorField, VectorSpace space, QueryNodeOptions options)
@@ -59,8 +59,9 @@ internal sealed class GrowingVectors(FieldId vectorField, VectorSpace space, Que
 
     private GrowingChunk AddChunk()
     {
-        var first = _chunks is [.., var last] ? last.FirstRow + last.Rows.Capacity : 0;
-        var capacity = (int)Math.Min(options.ChunkRowsMax, (long)options.ChunkRowsMin << Math.Min(16, _chunks.Length));
+        var (first, capacity) = _chunks is [.., var last]
+            ? (last.FirstRow + last.Rows.Capacity, (int)Math.Min(options.ChunkRowsMax, (long)last.Rows.Capacity * options.ChunkGrowth))
+            : (0, Math.Min(options.ChunkRowsMin, options.ChunkRowsMax));
         var chunk = new GrowingChunk(new VectorChunk(space, capacity), first, options);
         Volatile.Write(ref _chunks, [.. _chunks, chunk]);
         return chunk;
