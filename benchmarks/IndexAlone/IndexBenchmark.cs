@@ -73,7 +73,7 @@ internal static class IndexBenchmark
     /// <summary>As the data node builds a sealed segment's index: on every processor.</summary>
     private static async Task ParallelAsync(Report report, ContiguousVectors source, int rows, double onePerSecond, IndexData data)
     {
-        using var pool = new ThreadComputePool("bench", Environment.ProcessorCount, isBackground: false);
+        using var pool = new ThreadComputePool("bench", Environment.ProcessorCount);
         var options = new HnswOptions { M = M, EfConstruction = EfConstruction };
         await HnswGraph.BuildAsync(new ContiguousVectors(source.Space, source.Values[..(4_000 * IndexData.Dimension)]), options, pool, Environment.ProcessorCount, default);
         var began = Stopwatch.GetTimestamp();

@@ -147,15 +147,15 @@ internal sealed class RoleHost(HostOptions options) : IAsyncDisposable
         var reader = new TailingLogReader(_woodpecker, resolver, _time, _stations);
         if (options.Has(Roles.QueryNode))
         {
-            var compute = _owned.Add(new ThreadComputePool("query", Environment.ProcessorCount + 1, isBackground: false));
-            var building = _owned.Add(new ThreadComputePool("graph", options.QueryNode.GraphWorkers, isBackground: true));
+            var compute = _owned.Add(new ThreadComputePool("query", Environment.ProcessorCount + 1));
+            var building = _owned.Add(new ThreadComputePool("graph", options.QueryNode.GraphWorkers, BackgroundThread.Graphs));
             _queryNode = new QueryNodeRole(reader, _catalog, _objects, _coordinator, compute, building, _time, _stations, _logs, options.QueryNode with { Address = address });
             runner.Start("query node", _queryNode.RunAsync);
         }
 
         if (options.Has(Roles.DataNode))
         {
-            var compute = _owned.Add(new ThreadComputePool("data", Environment.ProcessorCount, isBackground: true));
+            var compute = _owned.Add(new ThreadComputePool("data", Environment.ProcessorCount, BackgroundThread.Files));
             var channels = Enumerable.Range(0, options.Coordinator.PChannels).Select(i => new PChannel($"{options.Coordinator.PChannelPrefix}_{i}"));
             var dataNode = _owned.Add(new DataNodeRole(reader, _coordinator, _catalog, _objects, compute, new LogSealRequester(streaming), _time, _stations, _logs,
                 options.DataNode with { Address = address, PChannels = [.. channels], Compaction = options.DataCoord, Retention = options.Common }));

@@ -16,9 +16,10 @@ internal sealed class ThreadComputePool : IComputePool, IDisposable
     private readonly Thread[] _threads;
     private bool _isOver;
 
-    public ThreadComputePool(string name, int threads, bool isBackground)
+    /// <param name="nice">0, or how much its threads yield to others, see <see cref="BackgroundThread"/>.</param>
+    public ThreadComputePool(string name, int threads, int nice = 0)
     {
-        _threads = [.. Enumerable.Range(0, threads).Select(i => new Thread(() => Run(isBackground)) { Name = $"{name}-{i}", IsBackground = true })];
+        _threads = [.. Enumerable.Range(0, threads).Select(i => new Thread(() => Run(nice)) { Name = $"{name}-{i}", IsBackground = true })];
         foreach (var thread in _threads)
         {
             thread.Start();
@@ -78,11 +79,11 @@ internal sealed class ThreadComputePool : IComputePool, IDisposable
         }
     }
 
-    private void Run(bool isBackground)
+    private void Run(int nice)
     {
-        if (isBackground)
+        if (nice > 0)
         {
-            BackgroundThread.Enter();
+            BackgroundThread.Enter(nice);
         }
 
         while (TryTake() is { } work)

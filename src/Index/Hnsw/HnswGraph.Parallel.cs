@@ -38,9 +38,9 @@ public sealed partial class HnswGraph
             int rows = Math.Clamp(graph._count / LinkedPerBatchRow, 1, most);
             batch.Begin(graph._count, Math.Min(graph.Capacity, graph._count + rows), graph._entry);
             await RunAsync(HnswBatchStep.Explore);
-            batch.FindTwins(source);
+            await AloneAsync(() => batch.FindTwins(source));
             await RunAsync(HnswBatchStep.LinkFrom);
-            batch.Gather();
+            await AloneAsync(batch.Gather);
             await RunAsync(HnswBatchStep.LinkTo);
             graph._entry = batch.End();
             Volatile.Write(ref graph._count, batch.To);
@@ -50,6 +50,9 @@ public sealed partial class HnswGraph
 
         // All have ended before the first failure is thrown.
         async Task RunAsync(HnswBatchStep step) => await Task.WhenAll(Enumerable.Range(0, batch.WorkersFor(step)).Select(w => OneAsync(step, w)).ToArray());
+
+        // On the pool too: its threads yield to searches, those that go on after an await do not.
+        async Task AloneAsync(Action step) => await pool.RunAsync(() => { step(); return true; }, cancellationToken);
 
         async Task OneAsync(HnswBatchStep step, int worker) => await pool.RunAsync(() => batch.Run(graph, step, worker, cancellationToken), cancellationToken);
     }

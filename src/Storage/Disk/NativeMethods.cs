@@ -103,9 +103,9 @@ internal static partial class NativeMethods
     /// Makes the calling thread wait for busier ones. .NET's thread priorities do nothing on Linux, where niceness is a thread's own; and there even a nice
     /// thread keeps a processor for its slice of some milliseconds while others wake up, so its slice becomes the shortest there is (since Linux 6.12; ignored before).
     /// </summary>
-    public static unsafe void LowerThreadPriority()
+    public static unsafe void LowerThreadPriority(int nice)
     {
-        const int process = 0, thisThread = 0, nice = 10;
+        const int process = 0, thisThread = 0;
         const ulong shortestSliceNanoseconds = 100_000;
         if (!OperatingSystem.IsLinux() || SetPriority(process, thisThread, nice) != 0)
         {

@@ -14,7 +14,7 @@ public sealed class BackgroundThreadTests
         {
             try
             {
-                BackgroundThread.Enter();
+                BackgroundThread.Enter(BackgroundThread.Graphs);
                 if (OperatingSystem.IsLinux())
                 {
                     stat = File.ReadAllText("/proc/thread-self/stat");
