@@ -64,9 +64,6 @@ public sealed record QueryNodeOptions
     /// <summary>Sealed segments of a shard that are loaded at once.</summary>
     public int LoadConcurrency { get; init; } = 4;
 
-    /// <summary>How long the growing form of a flushed segment, with its graphs, goes on answering while the index of the flushed one is being built; zero: not at all.</summary>
-    public TimeSpan HandoffIndexWait { get; init; } = TimeSpan.FromMinutes(10);
-
     /// <summary>Rows that one retrieve may return or sort.</summary>
     public int RetrieveRowsMax { get; init; } = 4_000_000;
 

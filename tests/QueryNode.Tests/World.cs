@@ -37,9 +37,9 @@ internal sealed class World : IAsyncDisposable
     private readonly Task _catalogRun;
     private Task _nodeRun = Task.CompletedTask;
 
-    private World(int shards, QueryNodeOptions? options, TimeSpan loadWait, TimeSpan indexWait)
+    private World(int shards, QueryNodeOptions? options, TimeSpan loadWait)
     {
-        Options = (options ?? new QueryNodeOptions()) with { LoadWait = loadWait, HandoffIndexWait = indexWait };
+        Options = (options ?? new QueryNodeOptions()) with { LoadWait = loadWait };
         _meta = new MemoryMetaStore(Time);
         Files = new WatchedObjects(Objects);
         Catalog = new CatalogView(_meta, Time);
@@ -80,9 +80,9 @@ internal sealed class World : IAsyncDisposable
 
     public CollectionRecord Record { get; private set; } = null!;
 
-    public static async Task<World> StartAsync(int shards = 1, QueryNodeOptions? options = null, bool load = true, bool run = true, TimeSpan loadWait = default, TimeSpan indexWait = default)
+    public static async Task<World> StartAsync(int shards = 1, QueryNodeOptions? options = null, bool load = true, bool run = true, TimeSpan loadWait = default)
     {
-        var world = new World(shards, options, loadWait, indexWait);
+        var world = new World(shards, options, loadWait);
         await world.PutAsync(new CollectionRecord
         {
             Id = Collection, Database = "default", Name = "c", Schema = Schema, State = DdlState.Created, Channels = world.Channels,
@@ -101,9 +101,9 @@ internal sealed class World : IAsyncDisposable
     public void Run() => _nodeRun = Node.RunAsync(_stop.Token);
 
     /// <summary>Started, with a first tick, ready to answer.</summary>
-    public static async Task<World> ReadyAsync(int shards = 1, QueryNodeOptions? options = null, TimeSpan indexWait = default)
+    public static async Task<World> ReadyAsync(int shards = 1, QueryNodeOptions? options = null)
     {
-        var world = await StartAsync(shards, options, indexWait: indexWait);
+        var world = await StartAsync(shards, options);
         world.Tick(1);
         await world.Journal.WaitAsync(6001, shards);
         return world;

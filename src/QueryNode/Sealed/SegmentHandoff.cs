@@ -19,8 +19,6 @@ internal sealed record DamagedSegment(SegmentRecord Record, MiniMilvusException 
 /// </summary>
 internal sealed class SegmentHandoff(VChannel channel, CollectionId collection, Shard shard, ShardParts parts, TimeProvider time, ILogger logger)
 {
-    private readonly IndexWait _indexWait = new(parts.Options, parts.Budget, time);
-
     /// <summary>
     /// Loads every flushed segment, some at once, with all deletes in files. Segments whose files are damaged or lost are left out and told of: the
     /// caller has them made anew from the log. Any other failure fails the target: it is whole or not there.
@@ -132,19 +130,11 @@ internal sealed class SegmentHandoff(VChannel channel, CollectionId collection, 
             }
             else
             {
-                await ChangedOrDelayAsync(catalog, view, delay, ct);
+                await Task.Delay(delay, time, ct);
                 delay = delay * 2 < parts.Options.RetryDelayMax ? delay * 2 : parts.Options.RetryDelayMax;
                 view = catalog.Current;
             }
         }
-    }
-
-    private async ValueTask ChangedOrDelayAsync(CatalogView catalog, CatalogSnapshot view, TimeSpan delay, CancellationToken ct)
-    {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        var later = Task.Delay(delay, time, either.Token);
-        await (_indexWait.IsWaiting ? await Task.WhenAny(later, catalog.ChangedAsync(view.Revision, either.Token).AsTask()) : later);
-        either.Cancel();
     }
 
     /// <returns>Whether all rows are here, and all their indexes. Rows without an index are scanned, and hold nothing else back.</returns>
@@ -172,14 +162,7 @@ internal sealed class SegmentHandoff(VChannel channel, CollectionId collection, 
                         continue;
                     }
 
-                    if (_indexWait.IsOver(segment, record, shard.Snapshot))
-                    {
-                        hasIndexes &= await HandOffAsync(segment, record, view, lineage, delay, ct);
-                    }
-                    else
-                    {
-                        hasIndexes = false; // The growing form answers, by its graphs.
-                    }
+                    hasIndexes &= await HandOffAsync(segment, record, view, lineage, delay, ct);
                 }
                 else if (shard.Snapshot.Sealed.FirstOrDefault(s => s.Id == segment.Id) is { } present && present.TryHold())
                 {

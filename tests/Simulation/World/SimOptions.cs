@@ -36,7 +36,7 @@ internal sealed record SimOptions
 
     public QueryNodeOptions QueryNode { get; init; } = new()
     {
-        ChunkRowsMin = 64, ChunkRowsMax = 64, GraphStepRows = 16, GrowingGraph = new HnswOptions { M = 8, EfConstruction = 64 }, EfDefault = 128, ReportInterval = TimeSpan.FromSeconds(1), HandoffIndexWait = TimeSpan.FromSeconds(3),
+        ChunkRowsMin = 64, ChunkRowsMax = 64, GraphStepRows = 16, GrowingGraph = new HnswOptions { M = 8, EfConstruction = 64 }, EfDefault = 128, ReportInterval = TimeSpan.FromSeconds(1),
     };
 
     public DataNodeOptions DataNode { get; init; } = new()
