@@ -50,7 +50,7 @@ internal static class StreamingBenchmark
             var phase = await PhaseAsync(server, write, read, queries, rows, maker, part * buildRate, time);
             var name = string.Create(CultureInfo.InvariantCulture, $"{part:0.00} x the build rate for {time.TotalMinutes:0.#} min");
             report.Note($"{name}: rows without a graph every {SampleInterval.TotalSeconds:0} s: {string.Join(' ', phase.Waiting)}");
-            report.Note(string.Create(CultureInfo.InvariantCulture, $"{name}: p99 of each {SampleInterval.TotalSeconds:0} s, ms: {string.Join(' ', phase.P99s.Select(p => p.ToString("0.0", CultureInfo.InvariantCulture)))}; {phase.Pauses}"));
+            report.Note($"{name}: {phase.Course}");
             report.Add(Measurement.Info($"{name}: rows/s inserted", phase.Rate, "rows/s", part * buildRate, "asked for"));
             report.Add(Measurement.RatioAtMost($"{name}: search p99", phase.P99, "ms", RatioMax, rest, "at rest"));
             report.Add(Measurement.Info($"{name}: search p50", phase.P50, "ms"));
@@ -70,7 +70,7 @@ internal static class StreamingBenchmark
         foreach (var part in (double[])[0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4])
         {
             var phase = await PhaseAsync(server, write, read, queries, rows, maker, part * buildRate, StepTime);
-            report.Note(string.Create(CultureInfo.InvariantCulture, $"{part:0.00} x for {StepTime.TotalSeconds:0} s: {phase.Rate:0} rows/s, p99 {phase.P99:0.00} ms, {phase.P99 / rest:0.00} x that at rest; of each {SampleInterval.TotalSeconds:0} s: {string.Join(' ', phase.P99s.Select(p => p.ToString("0.0", CultureInfo.InvariantCulture)))}; {phase.Pauses}"));
+            report.Note(string.Create(CultureInfo.InvariantCulture, $"{part:0.00} x for {StepTime.TotalSeconds:0} s: {phase.Rate:0} rows/s, p99 {phase.P99:0.00} ms, {phase.P99 / rest:0.00} x that at rest; {phase.Course}"));
             if (phase.P99 > RatioMax * rest)
             {
                 report.Add(Measurement.Info($"p99 crosses {RatioMax} x that at rest at", phase.Rate, "rows/s", buildRate, "build rate"));
@@ -89,7 +89,7 @@ internal static class StreamingBenchmark
         using var stop = new CancellationTokenSource();
         // What is inserted is made before: on the machine that all share, its making would be measured too.
         var made = new Queue<float[]>(Enumerable.Range(0, (int)Math.Ceiling(perSecond * time.TotalSeconds / Batch) + 1).Select(_ => maker.Make(Batch)));
-        var before = await PausesAsync(server);
+        var before = await CollectorAsync(server);
         var searches = ReadAsync(read, queries, Timeout.InfiniteTimeSpan, stop.Token);
         var (waiting, samples, inserted) = (new List<double>(), new List<(int Known, long[] Ids)>(), 0L);
         var first = rows.Sum(r => r.Length / IndexData.Dimension);
@@ -118,10 +118,10 @@ internal static class StreamingBenchmark
         var rate = inserted / Stopwatch.GetElapsedTime(began).TotalSeconds;
         stop.Cancel();
         var latencies = await searches;
-        var p99s = latencies.Chunk((int)Math.Ceiling(latencies.Count / (time / SampleInterval))).Select(c => Bench.Percentile([.. c], 0.99)).ToList();
-        var after = await PausesAsync(server);
-        var pauses = string.Create(CultureInfo.InvariantCulture, $"the server's collector: {after.Count - before.Count:0} pauses, {(after.Seconds - before.Seconds) * 1000:0} ms in all");
-        return new Phase(p99s, pauses, rate, Bench.Percentile(latencies, 0.5), Bench.Percentile(latencies, 0.99), waiting, samples.Count == 0 ? 1 : samples.Min(s => Recall(queries, rows, s.Known, s.Ids)));
+        var p99s = latencies.Chunk((int)Math.Ceiling(latencies.Count / (time / SampleInterval))).Select(c => Bench.Percentile([.. c], 0.99).ToString("0.0", CultureInfo.InvariantCulture));
+        var after = await CollectorAsync(server);
+        var course = string.Create(CultureInfo.InvariantCulture, $"p99 of each {SampleInterval.TotalSeconds:0} s, ms: {string.Join(' ', p99s)}; the server's collector: {after.Collections - before.Collections:0} collections, {(after.PauseSeconds - before.PauseSeconds) * 1000:0} ms of pauses");
+        return new Phase(course, rate, Bench.Percentile(latencies, 0.5), Bench.Percentile(latencies, 0.99), waiting, samples.Count == 0 ? 1 : samples.Min(s => Recall(queries, rows, s.Known, s.Ids)));
     }
 
     /// <summary>One search after the other; their latencies in ms.</summary>
@@ -187,8 +187,8 @@ internal static class StreamingBenchmark
         }
     }
 
-    private static async Task<(double Count, double Seconds)> PausesAsync(ServerProcess server) =>
+    private static async Task<(double Collections, double PauseSeconds)> CollectorAsync(ServerProcess server) =>
         (await server.MetricAsync("dotnet_gc_collections"), await server.MetricAsync("dotnet_gc_pause_time"));
 
-    private sealed record Phase(List<double> P99s, string Pauses, double Rate, double P50, double P99, List<double> Waiting, double Recall);
+    private sealed record Phase(string Course, double Rate, double P50, double P99, List<double> Waiting, double Recall);
 }

@@ -120,7 +120,7 @@ internal sealed class HostCallInvoker(CallInvoker inner, string host) : CallInvo
     public override AsyncDuplexStreamingCall<TRequest, TResponse> AsyncDuplexStreamingCall<TRequest, TResponse>(Method<TRequest, TResponse> method, string? h, CallOptions options) => inner.AsyncDuplexStreamingCall(method, h ?? host, options);
 }
 
-/// <summary>Behind a client made by its parameterless constructor, which exists for test doubles.</summary>
+/// <summary>Behind a client made by its parameterless constructor, which exists for test doubles. The exception is the one of Grpc.Core.Api.</summary>
 internal sealed class UnboundCallInvoker : CallInvoker
 {
     private static NotImplementedException Unbound => new("This client was created without a channel; override the method that is called.");
